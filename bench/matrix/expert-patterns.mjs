@@ -37,9 +37,18 @@ const oneHot = (b, places, type) => {
 }
 
 /** [experts, tokens, D], of weights [experts, in, out]. */
-const stacked = (b, x) => {
-  const h = b.relu(b.add(b.node('MatMul', [b.unsqueeze(x, [0]), b.tensor([E, D, F])]), b.tensor([E, 1, F])))
-  return b.node('MatMul', [h, b.tensor([E, F, D])])
+const stacked = (b, x, count = E) => {
+  const h = b.relu(b.add(b.node('MatMul', [b.unsqueeze(x, [0]), b.tensor([count, D, F])]), b.tensor([count, 1, F])))
+  return b.node('MatMul', [h, b.tensor([count, F, D])])
+}
+
+/** Three groups of four experts, two of which are open: bool[tokens, experts], by a number for each group. */
+const opened = (b, numbers) => {
+  const [, chosen] = best(b, numbers)
+  const ones = b.node('ConstantOfShape', [b.node('Shape', [chosen])], 'value = float[1] {1.0}')
+  const mask = b.node('ScatterElements', [zerosLike(b, numbers), chosen, ones], 'axis = 1')
+  const wide = b.node('Expand', [b.unsqueeze(mask, [2]), b.ints([1, 3, 4])])
+  return b.node('Cast', [b.reshape(wide, [-1, 12])], 'to = 9')
 }
 
 /** Sums what experts [experts, tokens, D] make, by shares [tokens, experts]. */
@@ -174,5 +183,25 @@ export const EXPERTS = {
     const open = b.reshape(b.mul(b.reshape(b.softmax(scores, 2), [-1, 2, E / 2]), b.unsqueeze(mask, [2])), [-1, E])
     const [top, places] = best(b, open)
     end(b, x, weighted(b, stacked(b, x), scattered(b, scores, top, places)))
+  },
+  'experts of three groups, as DeepSeek-V2 chooses them': (b) => {
+    b.only('f32')
+    b.from(11)
+    const x = b.relu(b.linear(flat(b), D, D))
+    const scores = b.softmax(b.linear(x, D, 12, { bias: false }), 2)
+    const groups = b.node('ReduceMax', [b.reshape(scores, [-1, 3, 4])], 'axes = [2], keepdims = 0')
+    const [shares, places] = best(b, b.node('Where', [opened(b, groups), scores, b.scalar(0)]))
+    end(b, x, weighted(b, stacked(b, x, 12), scattered(b, scores, shares, places)))
+  },
+  'experts of three groups, as DeepSeek-V3 chooses them': (b) => {
+    b.only('f32')
+    b.from(11)
+    const x = b.relu(b.linear(flat(b), D, D))
+    const scores = b.node('Sigmoid', [b.linear(x, D, 12, { bias: false })])
+    const biased = b.add(scores, b.tensor([12]))
+    const [two] = best(b, b.reshape(biased, [-1, 3, 4]))
+    const [, places] = best(b, b.node('Where', [opened(b, b.sum(two, [2], 0)), biased, b.scalar(-1e9)]))
+    const shares = normalised(b, b.node('GatherElements', [scores, places], 'axis = 1'))
+    end(b, x, weighted(b, stacked(b, x, 12), scattered(b, scores, shares, places)))
   },
 }

@@ -44,10 +44,10 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
   ['an axis that is padded is held', 'Pad com.microsoft.Pad'],
   ['an axis that is resampled is held', 'Resize Upsample'],
   ['blocks and positions are held', 'DepthToSpace SpaceToDepth'],
-  ['letters twice in a term and ellipses are held', 'Einsum'],
+  ['letters twice in a term and stretched axes are held', 'Einsum'],
   ['transposed batches are held', 'com.microsoft.FusedMatMul com.microsoft.TransposeMatMul'],
   ['stretches, and every k-th position; steps backwards hold the axis', 'Slice'],
-  ['stretches, every k-th position, copies and shuffles that are constant; any other indices hold the axis', 'Gather'],
+  ['any constant positions, some perhaps again or not at all; positions that are computed hold the axis', 'Gather'],
   [
     'of an axis with scales for blocks whole blocks may go',
     `QuantizeLinear DequantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear`,
@@ -128,6 +128,7 @@ export const weightColumn: Column = {
   contradictions: [...UNPRUNED.keys()].filter((name) => WEIGHT_OPERATORS.has(name)),
   cell(operator) {
     const entry = WEIGHT_OPERATORS.get(operator)
+    if (entry?.isPruned !== undefined) return { text: 'pruned', note: `if named only, where ${entry.reason}` }
     if (entry !== undefined) return { text: entry.reason === undefined ? 'pruned' : 'if named', note: entry.reason ?? '' }
     const reason = UNPRUNED.get(operator)
     return { text: reason === undefined ? '–' : 'no', note: reason ?? '' }

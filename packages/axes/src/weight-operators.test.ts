@@ -42,7 +42,8 @@ test.each<[string, number, number[], number[]]>([
   expect(expected.reduce((a, b) => a * b)).toBe(shape.reduce((a, b) => a * b))
 })
 
-test('weights of Einsum, of recurrent layers and of experts are not pruned unless they are named, all others are', () => {
+test('weights of recurrent layers, of experts and of Einsum without a product are not pruned unless they are named, all others are', () => {
   const reasons = [...WEIGHT_OPERATORS].filter(([, { reason }]) => reason !== undefined).map(([name]) => name)
   expect(reasons).toEqual(['Einsum', 'LSTM', 'GRU', 'RNN', 'com.microsoft.MoE'])
+  expect([...WEIGHT_OPERATORS].filter(([, { isPruned }]) => isPruned !== undefined).map(([name]) => name)).toEqual(['Einsum'])
 })

@@ -1,4 +1,5 @@
-import { attributesOf, elementCount, type Node } from '@pare/onnx'
+import { attributesOf, einsumTerms, elementCount, type Node } from '@pare/onnx'
+import { einsumProduct } from './einsum.js'
 
 /** Operators that multiply their input with a weight: which inputs may be the weight, and where its output units lie. Add a line to teach another. */
 export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
@@ -20,7 +21,13 @@ export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
   ['com.microsoft.QGemm', { inputs: [3], rows: (node, _, shape) => gemm(node, 1, shape) }],
   // Its elements are [out, in], however they are packed.
   ['com.microsoft.MatMulNBits', { inputs: [1], rows: (_, _input, shape) => firstAxis(shape) }],
-  ['Einsum', { inputs: [0, 1, 2, 3], reason: 'its axes stand as the equation of an Einsum has them', rows: einsum }],
+  [
+    'Einsum',
+    {
+      ...{ inputs: [0, 1, 2, 3], rows: einsum, reason: 'the equation of its Einsum makes no matrix of it' },
+      isPruned: (node, input) => einsumProduct(node, input) !== undefined,
+    },
+  ],
   ['LSTM', recurrent('LSTM')],
   ['GRU', recurrent('GRU')],
   ['RNN', recurrent('RNN')],
@@ -34,6 +41,8 @@ export interface WeightOperator {
   readonly inputs: readonly number[]
   /** Why such a weight is not pruned unless it is named. Absent: it is. */
   readonly reason?: string
+  /** Of an operator with a reason: whether it does not hold here. Default: it does */
+  isPruned?(node: Node, input: number): boolean
   rows(node: Node, input: number, shape: readonly number[]): Rows
 }
 
@@ -77,9 +86,9 @@ function gemm(node: Node, input: number, shape: readonly number[]): Rows {
  * others; else each element is a row of its own, beside as many others as are summed.
  */
 function einsum(node: Node, input: number, shape: readonly number[]): Rows {
-  const [left = '', right = ''] = (attributesOf(node).string('equation') ?? '').replaceAll(/\s/g, '').split('->')
-  const letters = [...(left.split(',')[input] ?? '')]
-  const isSummed = letters.map((letter) => !right.includes(letter))
+  const { inputs, output } = einsumTerms(attributesOf(node).string('equation') ?? '')
+  const letters = [...(inputs[input]?.before ?? ''), ...(inputs[input]?.after ?? '')]
+  const isSummed = letters.map((letter) => !(output.before + output.after).includes(letter))
   const [first, last] = [isSummed.indexOf(true), isSummed.lastIndexOf(true)]
   const before = elementCount(shape.filter((_, i) => isSummed[i]))
   const size = (from: number, to?: number) => elementCount(shape.slice(from, to))

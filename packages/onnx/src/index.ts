@@ -33,6 +33,7 @@ export {
   type TensorChanges,
   type ValueInfoChanges,
 } from './graph/edit.js'
+export { einsumTerms, spelledEinsum } from './graph/einsum.js'
 export { graphPath } from './graph/ids.js'
 export { inlineFunctions } from './graph/inline.js'
 export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo } from './graph/make.js'

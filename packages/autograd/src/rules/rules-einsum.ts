@@ -1,9 +1,11 @@
+import { spelledEinsum } from '@pare/onnx'
 import type { GradientRules } from '../site/rule.js'
 import type { GradientRule, GradientSite } from '../site/site.js'
 
 /** y = einsum(…, x, …)  ⇒  x̄ = einsum of ȳ and the other terms, with the letters of x as the output's; repeated along letters that only x has. */
 const einsum: GradientRule = (site) => {
-  const { inputs, output } = labelled(site)
+  const ranks = site.node.inputs.map((_, i) => site.rank(site.input(i)))
+  const { inputs, output } = spelledEinsum(site.string('equation', ''), ranks)!
   return site.node.inputs.map((_, i) => (site.wants(i) ? ofTerm(site, { inputs, output, i }) : undefined))
 }
 
@@ -29,21 +31,6 @@ function ofTerm(site: GradientSite, { inputs, output, i }: Term): string {
   const repeated = [...own.keys()].filter((axis) => there.has(own[axis]!) && site.dims(x)[axis] === 1)
   const summed = site.sum(whole, repeated)
   return alone.length === 0 ? summed : site.emit.node('Expand', [summed, site.shape(x)])
-}
-
-/** The equation with a letter for each axis that an ellipsis stands for, the last of them being the same in all terms. */
-function labelled(site: GradientSite): { inputs: readonly string[]; output: string } {
-  const [left, right] = site.string('equation', '').replaceAll(' ', '').split('->') as [string, string | undefined]
-  const terms = left.split(',')
-  const free = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].filter((letter) => !left.includes(letter))
-  const hidden = terms.map((term, i) => (term.includes('...') ? site.rank(site.input(i)) - (term.length - 3) : 0))
-  const most = Math.max(...hidden)
-  const spelt = (term: string, count: number) => term.replace('...', free.slice(most - count, most).join(''))
-  const inputs = terms.map((term, i) => spelt(term, hidden[i]!))
-  if (right !== undefined) return { inputs, output: spelt(right, most) }
-  const all = inputs.join('')
-  const once = [...new Set(left.replace(/[.,]/g, ''))].filter((label) => all.indexOf(label) === all.lastIndexOf(label))
-  return { inputs, output: free.slice(0, most).join('') + once.sort().join('') }
 }
 
 export const einsums: GradientRules = { Einsum: einsum }

@@ -102,8 +102,37 @@ describe('positions in another order', () => {
     },
     'some channels in any other order': {
       model: image('k = Gather<axis = 1>(h, i)', 'int64[6] i = {5, 2, 7, 0, 3, 6}', 6),
+      groups: 'w:0 8',
+    },
+    'some channels in any other order, some of them again': {
+      model: image('k = Gather<axis = 1>(h, i)', 'int64[9] i = {5, 0, -5, 3, 7, 1, 5, 2, 6}', 9),
+      groups: 'w:0 8',
+    },
+    'channels in any other order, and some of these again': {
+      model: image(
+        'a = Gather<axis = 1>(h, i)\n k = Gather<axis = 1>(a, j)',
+        'int64[8] i = {5, 2, 7, 0, 3, 6, 1, 4}, int64[7] j = {3, 3, 1, 4, 7, 3, 0}',
+        7,
+      ),
+      groups: 'w:0 8',
+    },
+    'some channels by their places, added to others of their number': {
+      model: image(
+        'a = Gather<axis = 1>(h, i)\n b = Gather<axis = 1>(h, j)\n k = Add(a, b)',
+        'int64[6] i = {5, 2, 7, 0, 3, 6}, int64[6] j = {0, 6, 1, 7, 2, 4}',
+        6,
+      ),
       groups: '',
-      held: { 'w:0': "Gather 'k' puts its positions in an order that pare does not follow" },
+      held: { 'w:0': "Add 'k': the same positions in two orders" },
+    },
+    'some channels, by steps that do not end with them': {
+      model: image(
+        'k = Slice(h, one, most, one, three)',
+        'int64[1] one = {1}, int64[1] most = {9223372036854775807}, int64[1] three = {3}',
+        3,
+      ),
+      groups: '',
+      held: { 'w:0': "Slice 'k' puts its positions in an order that pare does not follow" },
     },
     'channels turned round': {
       model: image(

@@ -1,5 +1,5 @@
 import { editGraph, editModel, type Model, withTensors } from '@pare/onnx'
-import { type Axis, atomsOf, rootOf } from '../dependency/axis.js'
+import { type Axis, atomsOf, isWhole, rootOf } from '../dependency/axis.js'
 import type { Dependencies } from '../dependency/dependencies.js'
 import { flattened } from '../nested/flatten.js'
 import { rename, sliceConstants } from './slice-constants.js'
@@ -42,13 +42,23 @@ function turnedAlong({ of, order }: NonNullable<Axis['turned']>, orders: Orders)
 
 /** Why the units of an atom may not change places, if so: what a model takes in and gives out keeps its order. */
 export function heldInPlace(model: Model, dependencies: Dependencies): (atom: Axis) => string | undefined {
+  const listed = new Set<Axis>()
+  for (const axes of dependencies.values.values()) for (const axis of axes) for (const atom of listedIn(axis)) listed.add(atom)
   const edges = new Set<Axis>()
   for (const { name } of [...model.graph.inputs, ...model.graph.outputs])
     for (const axis of dependencies.values.get(name) ?? []) for (const atom of atomsOf(axis)) edges.add(atom)
   return (atom) =>
     atom.pin ??
     (dependencies.isPlaced(atom) ? 'the graph tells its units apart by their numbers' : undefined) ??
+    (listed.has(atom) ? 'a Gather takes its units by their places, some of them again or not at all' : undefined) ??
     (edges.has(atom) ? 'it is an axis of an input or output of the model' : undefined)
+}
+
+/** Atoms of which an axis has some positions by a list, or some of them again. */
+function listedIn(axis: Axis): Iterable<Axis> {
+  const { sum, product, turned } = rootOf(axis)
+  if (turned !== undefined && !isWhole(turned)) return atomsOf(turned.of)
+  return (sum ?? product ?? (turned === undefined ? [] : [turned.of])).flatMap((part) => [...listedIn(part)])
 }
 
 function joined(parts: readonly Int32Array[]): Int32Array {

@@ -1,3 +1,4 @@
+import { makeTensor, withTensors } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { findCoupling } from '../dependency/groups.js'
 import { tinyModel } from '../dependency/rules/rules.test.support.js'
@@ -46,6 +47,40 @@ test('another expert than the one that goes would be noticed', async () => {
       if (gone === other) expect(apart).toBeLessThan(1e-5)
       else expect(apart).toBeGreaterThan(1e-2)
     }
+})
+
+/** Twelve experts in three groups of four, as DeepSeek-V3 chooses them: two groups by the sum of their two best numbers, then two experts of these. */
+const GROUPED = mixture(
+  `p = Sigmoid(l)\n o = Add(p, bias)\n og = Reshape(o, in3)\n b2, bi = TopK(og, two)\n gs = ReduceSum<keepdims = 0>(b2, last)\n gw, gi = TopK(gs, two)
+   gz = Shape(gs)\n gn = ConstantOfShape(gz)\n gm = ScatterElements<axis = 1>(gn, gi, gone)\n ge = Unsqueeze(gm, last)\n gx = Expand(ge, to3)\n gr = Reshape(gx, flat)\n gb = Cast<to = 9>(gr)
+   ok = Where(gb, o, low)\n ow, j = TopK(ok, two)\n w = GatherElements<axis = 1>(p, j)\n sw = ReduceSum(w, last)\n ws = Div(w, sw)
+   z = Shape(l)\n n = ConstantOfShape(z)\n q = ScatterElements<axis = 1>(n, j, ws)\n ${DENSE}\n qt = Transpose<perm = [1, 0]>(q)\n qu = Unsqueeze(qt, last)\n qi = Mul(i, qu)\n m = ReduceSum<keepdims = 0>(qi, first)`,
+  `float[12, 5, 6] a, float[12, 1, 6] b, float[12, 6, 5] c, int64[1] first = {0}, float[12] bias, float low = {-1000000.0}, float[64, 2] gone = {${Array(128).fill('1.0')}},
+   int64[3] in3 = {-1, 3, 4}, int64[3] to3 = {1, 3, 4}, int64[2] flat = {-1, 12}`,
+)
+
+test('experts that are chosen through groups go equally from each, and the model is that in which they are never chosen', async () => {
+  const model = tinyModel({
+    ...GROUPED,
+    constants: GROUPED.constants.replace('float[5, 4] r', 'float[5, 12] r'),
+    inputs: 'float[64, 5] t',
+  })
+  for (const gone of [
+    [1, 0, 0, 0],
+    [0, 1, 0, 1],
+  ]) {
+    const values = Array.from({ length: 12 }, (_, e) => (gone[e % 4] ? -1e5 : Math.sin(e) / 4))
+    const never = withTensors(model, (tensor) =>
+      tensor.name === 'bias' ? makeTensor({ name: 'bias', type: 'float32', shape: [12], values }) : tensor,
+    )
+    const { dependencies, atoms } = await findCoupling(never)
+    const experts = [...atoms.values()].filter(({ roles, pin }) => roles.has('expert') && pin === undefined)
+    expect(experts.map(({ size, least }) => [size, least?.count])).toEqual([[4, 2]])
+    const smaller = cut(never, dependencies, new Map([[experts[0]!, Uint8Array.from(gone)]]))
+    expect(await difference(never, smaller, [{}])).toBeLessThan(1e-5)
+    const other = cut(never, dependencies, new Map([[experts[0]!, Uint8Array.from(gone).reverse()]]))
+    expect(await difference(never, other, [{}])).toBeGreaterThan(1e-2)
+  }
 })
 
 testCases({

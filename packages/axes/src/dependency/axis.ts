@@ -4,7 +4,7 @@ import type { Role } from '../units.js'
 /**
  * A dimension of a tensor, as far as it is known: one atom, or what an atom turned out to be made of. Several dimensions that must keep the same
  * positions are one axis: `unify` makes them so. Reshape splits an axis into a product, Concat and Split into a sum; both split every
- * dimension that is tied to it, wherever it occurs. What neither can say is the same positions in an order of their own.
+ * dimension that is tied to it, wherever it occurs. What neither can say is positions of another one in an order of their own.
  */
 export interface Axis {
   readonly size: number
@@ -14,7 +14,7 @@ export interface Axis {
   sum?: readonly Axis[]
   /** Set where it is several axes, the outermost first: position = (i₀ · n₁ + i₁) · n₂ + … */
   product?: readonly Axis[]
-  /** Set where it is all positions of another axis in an order of its own: its position i is `order[i]` of that. */
+  /** Set where it is positions of another axis in an order of its own, some of them perhaps again or not at all: its position i is `order[i]` of that. */
   readonly turned?: { readonly of: Axis; readonly order: Int32Array }
   /** Why nothing may be removed from it. */
   pin?: string
@@ -58,16 +58,21 @@ export function productOf(factors: readonly Axis[]): Axis {
   return { size: factors.reduce((total, { size }) => total * size, 1), product: some, roles: new Set() }
 }
 
-/** All positions of an axis, each once, in this order. */
+/** Positions of an axis, in this order. */
 export function turnedOf(axis: Axis, order: Int32Array): Axis {
   const straight = straightened(axis)
   const places = order.map((at) => straight.order[at]!)
-  if (places.every((at, i) => at === i)) return straight.of
-  return { size: axis.size, turned: { of: straight.of, order: places }, roles: new Set() }
+  if (places.length === straight.of.size && places.every((at, i) => at === i)) return straight.of
+  return { size: order.length, turned: { of: straight.of, order: places }, roles: new Set() }
+}
+
+/** Whether positions in an order of their own are all of the axis, each once. */
+export function isWhole({ of, order }: NonNullable<Axis['turned']>): boolean {
+  return order.length === of.size && new Set(order).size === order.length
 }
 
 /** An axis that is in no order of its own, and in which order the given one has its positions. */
-function straightened(axis: Axis): { readonly of: Axis; readonly order: Int32Array } {
+function straightened(axis: Axis): NonNullable<Axis['turned']> {
   const root = rootOf(axis)
   if (root.turned === undefined) return { of: root, order: Int32Array.from({ length: root.size }, (_, i) => i) }
   const { of, order } = straightened(root.turned.of)
@@ -119,18 +124,19 @@ export function unify(a: Axis, b: Axis, reason: string): void {
 /** Whether nothing has split an axis. */
 export const isAtom = (axis: Axis): boolean => madeOf(axis) === undefined
 
-/** Of what the two are orders of, an atom becomes the other in the order that follows. */
+/** Of what the two are orders of, an atom of which all positions are there becomes the other in the order that follows. */
 function unifyTurned(x: Axis, y: Axis, reason: string): void {
   const [one, two] = [straightened(x), straightened(y)]
-  const orderOf = (from: typeof one, to: typeof one) => {
-    const order = new Int32Array(from.order.length)
-    for (const [i, at] of from.order.entries()) order[at] = to.order[i]!
-    return order
+  if (one.of === two.of && one.order.every((at, i) => at === two.order[i])) return
+  for (const [own, from, other] of [
+    [one, two, y],
+    [two, one, x],
+  ] as const) {
+    if (!isAtom(own.of) || !isWhole(own) || atomsOf(from.of).has(own.of)) continue
+    const places = new Int32Array(own.order.length)
+    for (const [i, at] of own.order.entries()) places[at] = i
+    return become(own.of, turnedOf(other, places))
   }
-  const [toOne, toTwo] = [turnedOf(one.of, orderOf(two, one)), turnedOf(two.of, orderOf(one, two))]
-  if (one.of === toTwo) return
-  if (isAtom(one.of) && !atomsOf(two.of).has(one.of)) return become(one.of, toTwo)
-  if (isAtom(two.of) && !atomsOf(one.of).has(two.of)) return become(two.of, toOne)
   conflict(x, y, `${reason}: the same positions in two orders`)
 }
 

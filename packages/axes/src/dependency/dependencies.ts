@@ -4,7 +4,7 @@ import { settleExperts, type WrittenOut } from '../experts/written-out.js'
 import { flattened } from '../nested/flatten.js'
 import { type AxesRead, findSizesRead } from '../sizes/sizes-read.js'
 import type { Obstacle } from '../units.js'
-import { type Axis, atom, pin, rootOf } from './axis.js'
+import { type Axis, atom, atomsOf, pin, rootOf } from './axis.js'
 import type { ConstantAxes } from './constant-axes.js'
 import { holdEdges } from './edges.js'
 import { opsetOf } from './opset.js'
@@ -96,7 +96,7 @@ export async function findDependencies(whole: Model): Promise<Dependencies> {
   holdEdges(model, values)
   for (const { id, axes } of constants.values()) for (const axis of elsewhere.has(id) ? axes : []) pin(axis, elsewhere.get(id)!)
   const placed = new Set([...routing.picks, ...routing.stacks].map(({ axis }) => rootOf(axis)))
-  for (const axis of routing.positions.values()) placed.add(rootOf(axis))
+  for (const axis of routing.positions.values()) for (const each of atomsOf(axis)) placed.add(each)
   const dependencies: Omit<Dependencies, 'sizesRead'> = {
     constants: [...constants.values()],
     values,

@@ -18,7 +18,10 @@ export function noteObstacle(
   const nested = [...node.attributes.values()].some(({ kind }) => kind === 'graph' || kind === 'graphs')
   if (nested) obstacles.push({ id, reason: 'it holds a graph of its own, and pare does not cut across its border' })
   else if (!isKnown)
-    obstacles.push({ id, reason: `pare does not know what operator ${operatorName(node)} does to the axes of its inputs` })
+    obstacles.push({
+      id,
+      reason: `pare does not know what operator ${operatorName(node)} does to the axes of its inputs${cureOf(node)}`,
+    })
   else if (operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')) {
     const unknown = node.outputs.find((name, i) => name !== '' && outputs[i] === undefined)
     if (unknown !== undefined)
@@ -27,6 +30,14 @@ export function noteObstacle(
         reason: `the shape of its output '${unknown}' does not follow from the model: the sizes it takes are computed in a way that pare does not follow; exporting with constant folding may help`,
       })
   }
+}
+
+/** What helps where ONNX Runtime has written a layout of its own into the model. Empty: nothing that could be said. */
+export function cureOf({ domain, op }: Node): string {
+  const isOfRuntime = domain === 'com.microsoft.nchwc' || (domain === 'com.microsoft' && /^Nhwc/.test(op))
+  return isOfRuntime
+    ? ": ONNX Runtime has rearranged the model for one machine. Prune the model it was made from, or have it saved with 'extended' optimisations at most"
+    : ''
 }
 
 /** Why nothing is known of the axes at a node where the shape of a value is missing. */

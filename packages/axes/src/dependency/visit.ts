@@ -56,7 +56,7 @@ export function visit(node: Node, scope: NameScope, state: State): void {
   const moved = passPositions(node, state.routing)
   if (node.op === 'Gather' && operands[0]?.constant && state.routing.positions.has(node.inputs[1] ?? ''))
     for (const name of node.outputs) state.arranged.add(name)
-  noteObstacle(node, { operands, outputs, isKnown: ruleOf(node) !== undefined }, state.obstacles)
+  noteObstacle(node, { operands, outputs, isKnown: isUnderstood(node) }, state.obstacles)
   const hold = (reason: string) => {
     pinUnseen(
       reason,
@@ -86,6 +86,9 @@ export function visit(node: Node, scope: NameScope, state: State): void {
   passVanishing(node, state.routing, { outputs, numbers: (input) => operands[input]?.numbers })
   if (node.op === 'ConstantOfShape' && facts.isZero(keyOf(node))) state.routing.zeros.add(keyOf(node))
 }
+
+/** Whether it is known what an operator does to the axes of its inputs. */
+export const isUnderstood = (node: Node): boolean => ruleOf(node) !== undefined
 
 const ruleOf = (node: Node) => AXIS_RULES.get(operatorName(node)) ?? NESTED_RULES.get(operatorName(node))
 

@@ -1,5 +1,5 @@
 import { attributesOf, type Node, operatorName } from '@pare/onnx'
-import { type Axis, isAtom, rootOf } from '../dependency/axis.js'
+import { type Axis, factorsOf, isAtom, rootOf } from '../dependency/axis.js'
 
 /** What the walk through a graph collects of how tokens are sent to experts. Everything of it is made of what TopK, ArgMax or Softmax look at. */
 export interface Routing {
@@ -44,7 +44,17 @@ export const noRouting = (): Routing => ({
 
 /** Whether numbers along an axis may be those of a router: a weight makes them, and some of them are chosen. */
 export function isRouted(axis: Axis | undefined): axis is Axis {
-  return axis !== undefined && isAtom(rootOf(axis)) && rootOf(axis).roles.has('chosen') && rootOf(axis).roles.has('matmul-out')
+  return axis !== undefined && isAtom(rootOf(axis)) && isOfRouter(axis)
+}
+
+/** The same, and of an axis of groups × experts of each group. */
+export function isRoutedInGroups(axis: Axis | undefined): axis is Axis {
+  return axis !== undefined && factorsOf(axis).every((factor) => isAtom(factor) && isOfRouter(factor))
+}
+
+function isOfRouter(axis: Axis): boolean {
+  const { roles } = rootOf(axis)
+  return roles.has('chosen') && roles.has('matmul-out')
 }
 
 /** Inputs whose elements an operator gives again as they are, in another arrangement, each maybe several times. Undefined: none. */

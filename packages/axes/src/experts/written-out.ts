@@ -1,5 +1,5 @@
 import { type Graph, keyOf, type Node } from '@pare/onnx'
-import { type Axis, atomsOf, pin, rootOf } from '../dependency/axis.js'
+import { type Axis, atomsOf, factorsOf, isAtom, pin, rootOf } from '../dependency/axis.js'
 import type { ConstantAxes } from '../dependency/constant-axes.js'
 import { type Absence, absenceOf, type Paths } from './absence.js'
 import type { Pick, Routing, Stack } from './routing.js'
@@ -41,7 +41,17 @@ export function settleExperts(facts: SettledFacts): WrittenOut {
     const told = routing.positions.get(name)
     if (told !== undefined) pin(told, `the output '${name}' tells which were chosen`)
   }
-  for (const [axis, reason] of competing(routing)) {
+  const axes = competing(routing)
+  const grouped = new Set<Axis>()
+  for (const axis of axes.keys()) {
+    const inner = parts.has(axis) ? undefined : inGroups(axis, constants)
+    if (inner === undefined) continue
+    inner.roles.add('expert')
+    for (const outer of factorsOf(axis).slice(0, -1)) pin(outer, IN_GROUPS)
+    for (const each of [axis, inner]) grouped.add(each)
+  }
+  for (const [axis, reason] of axes) {
+    if (grouped.has(axis)) continue
     if (axis.sum !== undefined || axis.product !== undefined || axis.turned !== undefined || axis.pin !== undefined) {
       pin(axis, reason)
       continue
@@ -95,6 +105,15 @@ function competing({ competitions }: Routing): Map<Axis, string> {
   const roots = new Map<Axis, string>()
   for (const [axis, reason] of competitions) if (!roots.has(rootOf(axis))) roots.set(rootOf(axis), reason)
   return roots
+}
+
+const IN_GROUPS = 'experts are chosen in groups: the same ones of each group go, and all groups stay'
+
+/** Of an axis of groups × experts of each group, the latter: the same number of each group goes. Undefined: it is none. */
+function inGroups(axis: Axis, constants: readonly ConstantAxes[]): Axis | undefined {
+  const factors = factorsOf(axis).map(rootOf)
+  const inner = factors.at(-1)!
+  return factors.length > 1 && factors.every(isAtom) && inner.pin === undefined && isStacked(axis, constants) ? inner : undefined
 }
 
 /** Whether weights of several experts stand one after another along an axis, and not only the columns of a router. */

@@ -50,7 +50,7 @@ export const oneLevel = {
   }),
   dims: field(axisSizes, {
     expected: 'sizes of axes that the model leaves open, by name, such as { height: 320, width: 320 }',
-    help: 'sizes of open axes, by name, at which MACs are counted: height=320,width=320',
+    help: 'sizes of open axes, by name, at which MACs are counted: height=320,width=320; of a node whose data decide how many it gives, such as NonMaxSuppression, by the name of the node',
     default: 'images 224, all others 1',
     flag: {
       argument: 'sizes',

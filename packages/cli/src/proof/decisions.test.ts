@@ -50,3 +50,58 @@ it('decisions are what floats are compared for, with what they are made of', () 
   expect(decisions).toEqual([{ name: 'e', type: 'bool', sources: ['p', 's'] }])
   expect(decisionsOf(ENDS['a sigmoid far below zero'])).toEqual([])
 })
+
+describe('steps that floats are rounded to', () => {
+  const work = { label: 'm', progress: silence, engine: {}, step: 'cut', signal: new AbortController().signal } as const
+  /** Half of a step in each of 4 channels, but for what `more` adds; codes are multiplied as integers with 4 rows, or those of `rows`. */
+  const rounding = (more: number, { rows = [0, 1, 2, 3], by = 'q = QuantizeLinear(h, one, zero)' } = {}) =>
+    parseText(`<ir_version: 8, opset_import: ["" : 17]> g (float[N, ${rows.length}] x) => (float[N, 2] y)
+      <float[1] nothing = {0.0}, float[1] half = {${0.5 + more}}, float one = {1.0}, uint8 zero = {0}, float[${rows.length}] each = {${rows.map((row) => row + 1)}},
+       uint8[${rows.length}, 2] w = {${rows.flatMap((row) => [row + 1, 2 * row + 3])}}>
+      { n = Mul(x, nothing) p = Add(n, half) h = Mul(p, each) ${by} i = MatMulInteger(q, w) y = Cast<to = 1>(i) }`)
+  const dynamic = { by: 'q, s, z = DynamicQuantizeLinear(h)' }
+
+  it('are those of the masked model in the cut one, where an f32 last bit would flip them', async () => {
+    // Halves are rounded to the even number: 0, 1, 2, 2 and not 1, 1, 2, 2.
+    expect((await compared(rounding(0), rounding(1e-7), 1e-4, work)).relative).toBeLessThan(1e-6)
+    expect((await compared(rounding(0, dynamic), rounding(1e-7, dynamic), 1e-4, work)).relative).toBeLessThan(1e-6)
+  })
+
+  it('do not hide what is off by less than a step', async () => {
+    expect((await compared(rounding(0), rounding(0.01), 1e-4, work)).relative).toBeGreaterThan(1e-3)
+  })
+
+  it('are looked up among the positions that stay', async () => {
+    const cut = rounding(1e-7, { rows: [0, 2] })
+    const gated = parseText(`<ir_version: 8, opset_import: ["" : 17]> g (float[N, 2] x) => (float[N, 2] y)
+      <float[1] nothing = {0.0}, float[1] half = {0.5}, float one = {1.0}, uint8 zero = {0}, float[4] each = {1, 2, 3, 4}, int64[4] all = {0, 0, 1, 1}, uint8[4] gate = {1, 0, 1, 0},
+       uint8[4, 2] w = {1, 3, 2, 5, 3, 7, 4, 9}>
+      { m = Gather<axis = 1>(x, all) n = Mul(m, nothing) p = Add(n, half) h = Mul(p, each) q = QuantizeLinear(h, one, zero) k = Mul(q, gate) i = MatMulInteger(k, w) y = Cast<to = 1>(i) }`)
+    const keeping = (positions: number[]) => ({
+      ...work,
+      chosen: {
+        areChosen: false,
+        renumbered: new Set<string>(),
+        kept: (value: string) => (['h', 'q'].includes(value) ? [{ axis: 1, positions: Int32Array.from(positions) }] : []),
+      },
+    })
+    expect((await compared(gated, cut, 1e-4, keeping([0, 2]))).relative).toBeLessThan(1e-6)
+    expect((await compared(gated, cut, 1e-4, keeping([0, 1]))).relative).toBeGreaterThan(0.1)
+  })
+})
+
+it('a detector that finds nothing is compared by what it decided by', async () => {
+  const work = { label: 'm', progress: silence, engine: {}, step: 'cut', signal: new AbortController().signal } as const
+  /** Scores of 8 places are below 9 for good; those above it are given. */
+  const finding = (weight: string) =>
+    parseText(
+      `<ir_version: 8, opset_import: ["" : 17]> g (float[N, 4] x) => (float[n] y)
+      <float[4, 8] w, float limit = {900000.0}, int64[1] flat = {-1}>
+      { s = MatMul(x, w) f = Reshape(s, flat) g = Greater(f, limit) i = NonZero(g) j = Reshape(i, flat) y = Gather(f, j) }`,
+      {
+        w: Float32Array.from({ length: 32 }, (_, i) => Math.sin(i + 1) + (weight === 'other' && i === 5 ? 0.5 : 0)),
+      },
+    )
+  expect((await compared(finding('same'), finding('same'), 1e-4, work)).relative).toBe(0)
+  expect((await compared(finding('same'), finding('other'), 1e-4, work)).relative).toBeGreaterThan(0.01)
+})

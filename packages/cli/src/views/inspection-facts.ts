@@ -1,4 +1,4 @@
-import type { FoldedModel, FoldedWeight, MacFormula, TiedCopy } from '@pare/core'
+import type { DataCount, FoldedModel, FoldedWeight, MacFormula, TiedCopy } from '@pare/core'
 import type { Range } from '../pipeline/facts/unit-parameters.js'
 
 /** What `pare inspect --json` prints of a model. */
@@ -21,8 +21,10 @@ export interface InspectView {
   readonly parameters: { readonly total: number; readonly nonzero: number }
   /** For one sample, at `macsAt`; null where they cannot be counted. */
   readonly macs: number | null
-  /** Sizes of all axes that the model leaves open. */
+  /** Sizes of all axes that the model leaves open, and of `macsDecidedByData`. */
   readonly macsAt: Readonly<Record<string, number>>
+  /** What only data decide and MACs follow, such as the boxes that NonMaxSuppression leaves: as many as there can be, unless said. Absent where there is nothing. */
+  readonly macsDecidedByData?: readonly DataCount[]
   /** MACs of one sample at any sizes that the model leaves open. Absent where these do not change them. */
   readonly macFormula?: MacFormula
   /** Why MACs cannot be counted. */

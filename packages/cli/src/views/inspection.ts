@@ -25,7 +25,7 @@ export function renderInspection(view: InspectView, options: InspectionOptions):
   return /[×…]\d*/.test(text) && !all ? `${text}\n\nWhat is alike shares a line; --all and --json list everything.` : text
 }
 
-function header({ model, parameters, macs, macsAt, macFormula, macsUnknown }: InspectView): string {
+function header({ model, parameters, macs, macsAt, macsDecidedByData = [], macFormula, macsUnknown }: InspectView): string {
   const values = (list: InspectView['model']['inputs']) =>
     list.map(({ name, type, shape }) => `${name} ${type}[${shape?.join(', ') ?? '?'}]`).join(', ')
   return [
@@ -34,12 +34,15 @@ function header({ model, parameters, macs, macsAt, macFormula, macsUnknown }: In
     `  outputs     ${values(model.outputs)}`,
     `  parameters  ${formatCount(parameters.total)}, of them ${formatCount(parameters.nonzero)} not zero`,
     `  MACs        ${macs === null ? `not known: ${macsUnknown}` : `${formatCount(macs)} for one sample${atSizes(macsAt)}`}`,
+    ...macsDecidedByData.map(
+      ({ node, name }) => `              data decide how many ${node} gives: --dims '${name}=100' counts 100`,
+    ),
     ...(macFormula === undefined ? [] : [`              ${describeFormula(macFormula)}`]),
   ].join('\n')
 }
 
 /** '= 290 · height · width + 64 · height, where height and width are multiples of 2' */
-function describeFormula({ terms, multiplesOf, reason }: MacFormula): string {
+function describeFormula({ terms, multiplesOf, atMost = {}, at, reason }: MacFormula): string {
   if (terms === null) return `at other sizes by no formula: ${reason}`
   const power = ([name, exponent]: readonly [string, number]) => (exponent === 1 ? name : `${name}^${exponent}`)
   const sum = terms.map(({ coefficient, powers }) =>
@@ -48,9 +51,12 @@ function describeFormula({ terms, multiplesOf, reason }: MacFormula): string {
       ...Object.entries(powers).map(power),
     ].join(' · '),
   )
-  const whole = Object.entries(multiplesOf).map(([name, step]) => `${name} is a multiple of ${step}`)
-  const condition = whole.length === 0 ? '' : `, where ${whole.join(' and ')}`
-  return `= ${sum.join(' + ').replaceAll('+ -', '- ')}${condition}`
+  const limits = [
+    ...Object.entries(multiplesOf).map(([name, step]) => `${name} is a multiple of ${step}`),
+    ...Object.entries(atMost).map(([name, most]) => `${name} is at most ${formatCount(most)}`),
+  ]
+  const condition = limits.length === 0 ? '' : `, where ${limits.join(' and ')}`
+  return `= ${sum.join(' + ').replaceAll('+ -', '- ')}${condition}${atSizes(at)}`
 }
 
 /** Weights that are computed, and those that stay so. */

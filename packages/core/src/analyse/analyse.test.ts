@@ -156,3 +156,20 @@ describe('where the output units of a weight lie', () => {
     for (const [row, elements] of actual.entries()) for (const element of elements) expect(rowOf(rows, element)).toBe(row)
   })
 })
+
+test('weights of an operator that pare does not know are told of, with what helps', () => {
+  const model = parseText(
+    `<ir_version: 8, opset_import: ["" : 17, "com.microsoft.nchwc" : 1, "acme" : 1]> g (float[N, 3, 8, 8] x) => (float[N, 4, 8, 8] z)
+     <float[8, 3, 1, 1] w, float[4, 8] v> { y = com.microsoft.nchwc.Conv(x, w) z = acme.Mix(y, v) }`,
+    { w: new Float32Array(24), v: new Float32Array(32) },
+  )
+  expect(analyse(model).notEligible).toEqual([
+    {
+      id: 'w',
+      reason:
+        "Conv 'y' reads it, and pare does not know what com.microsoft.nchwc.Conv computes: ONNX Runtime has rearranged the model for one machine. Prune the model it was made from, or have it saved with 'extended' optimisations at most",
+      byUser: false,
+    },
+    { id: 'v', reason: "Mix 'z' reads it, and pare does not know what acme.Mix computes", byUser: false },
+  ])
+})

@@ -1,4 +1,4 @@
-import { type Quantisation, type QuantisedTensor, quantisationOf, WEIGHT_OPERATORS } from '@pare/axes'
+import { cureOf, isUnderstood, type Quantisation, type QuantisedTensor, quantisationOf, WEIGHT_OPERATORS } from '@pare/axes'
 import {
   attributesOf,
   type Constant,
@@ -73,6 +73,8 @@ function findCandidates(model: Model): Candidates {
   visitNodes(model, (node, scope) => {
     computed.add(node, scope)
     const operator = computed.isConstant(node) ? undefined : WEIGHT_OPERATORS.get(operatorName(node))
+    if (operator === undefined && !isUnderstood(node) && !NESTING.has(operatorName(node)))
+      for (const weight of strangeWeights(node, scope)) hidden.set(weight.id, weight)
     for (const input of operator?.inputs ?? []) {
       const operand = operandAt(node.inputs[input], scope)
       if (operand === undefined) {
@@ -88,7 +90,8 @@ function findCandidates(model: Model): Candidates {
           ...{ tensor: operand.tensor, ...present({ quantised: operand.quantised }) },
           rows: layout(operator!.rows(node, input, operand.shape), operand),
           uses: [use],
-          reason: operator!.reason ?? (operand.gather && gathered(operand.gather)),
+          reason:
+            (operator!.isPruned?.(node, input) ? undefined : operator!.reason) ?? (operand.gather && gathered(operand.gather)),
         })
     }
     if (node.op === 'Gather' || node.op === 'EmbedLayerNormalization') {
@@ -117,6 +120,20 @@ function hiddenWeight({ id, tensor, node }: Behind, reader: Node): NotEligible {
   const label = ({ op, name, outputs }: Node) => `${op} '${name || outputs[0]}'`
   const stored = isFloat(tensor.type) || node.op !== 'DequantizeLinear' ? '' : `, which makes floats of ${tensor.type}`
   return { id, reason: `it stands behind ${label(node)}${stored}, where ${label(reader)} reads it`, byUser: false }
+}
+
+const NESTING: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan'])
+
+/** Floats of two axes and more that an operator reads of which it is not known what it computes. */
+function strangeWeights(node: Node, scope: NameScope): readonly NotEligible[] {
+  const constants = node.inputs.flatMap((name) => scope.constant(name) ?? [])
+  return constants
+    .filter(({ tensor }) => isFloat(tensor.type) && tensor.shape.length > 1)
+    .map(({ id }) => ({
+      id,
+      reason: `${node.op} '${node.name || keyOf(node)}' reads it, and pare does not know what ${operatorName(node)} computes${cureOf(node)}`,
+      byUser: false,
+    }))
 }
 
 /** A constant as an operator sees it: perhaps through a Transpose of its two axes, or decoded. */

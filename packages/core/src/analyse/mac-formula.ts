@@ -1,5 +1,6 @@
 import type { Model } from '@pare/onnx'
-import { macCount, totalMacs } from './macs.js'
+import { sizesOf } from './data-counts.js'
+import { countMacs, macCount } from './macs.js'
 import { type AxisSizes, openAxesOf } from './open-sizes.js'
 
 /** A product of sizes with a factor: coefficient · Π sizeᵖ. */
@@ -15,6 +16,10 @@ export interface MacFormula {
   readonly terms: readonly MacTerm[] | null
   /** Sizes that it holds for are multiples of these: sides of images that halve five times, of 32. Those that are not named may be any. */
   readonly multiplesOf: AxisSizes
+  /** Sizes that it holds up to: of boxes that the model takes the best 100 of, 100. Those that are not named may be any. */
+  readonly atMost?: AxisSizes
+  /** Sizes of images and sequences that it is for, where no formula has them in it. */
+  readonly at?: AxisSizes
   /** Why there is none. */
   readonly reason?: string
 }
@@ -28,24 +33,46 @@ const STEPS = [1, 2, 4, 8, 16, 32, 64]
 /**
  * Finds a polynomial of at most the second degree in each open size, batches left out (1), by counting at a grid of sizes (Newton's divided differences, exact in
  * whole numbers), and holds it against three counts elsewhere. Images that are halved by rounding have one for multiples of a power of 2 only: the smallest is taken
- * at which it holds. `at`: sizes at which the model can be counted, as `macCount` chose them.
+ * at which it holds. What data decide is a size like others, looked at from 1 on. `at`: sizes at which the model can be counted, as `macCount` chose them.
  */
 export async function macFormula(model: Model, at: AxisSizes): Promise<MacFormula | undefined> {
   const { images, others } = await openAxesOf(model)
+  const whole = await macCount(model, at)
+  if (whole.weights === null) return undefined
+  const decided = sizesOf(whole.decidedByData, ({ most }) => most)
+  const from = { ...at, ...sizesOf(whole.decidedByData, () => 1) }
   const count = async (sizes: AxisSizes) => {
-    const macs = totalMacs(await macCount(model, { ...at, ...sizes }))
+    const macs = await countMacs(model, { ...from, ...sizes })
     return macs === null ? undefined : BigInt(macs)
   }
-  const base = await count({})
-  if (base === undefined) return undefined
-  const moving: string[] = []
-  for (const name of [...images, ...others]) if ((await movesBy(name, at, count)) === true) moving.push(name)
-  if (moving.length === 0) return undefined
+  const open: string[] = []
+  for (const name of [...images, ...others]) if ((await movesBy(name, from, count)) === true) open.push(name)
+  const counts = Object.keys(decided)
+  if (open.length + counts.length === 0) return undefined
+  const formula = await formulaIn([...open, ...counts], { images, from, count })
+  if (formula.terms !== null) return { ...formula, ...(await limitsOf(formula, { decided, from, count })) }
+  if (counts.length === 0 || open.length === 0) return formula
+  // Of what data decide alone.
+  const { terms } = await formulaIn(counts, { images, from, count })
+  if (terms === null) return formula
+  const alone = { terms, multiplesOf: {}, at: Object.fromEntries(open.map((name) => [name, at[name] ?? 1])) }
+  return { ...alone, ...(await limitsOf(alone, { decided, from, count })) }
+}
+
+type Count = (sizes: AxisSizes) => Promise<bigint | undefined>
+
+interface Search {
+  readonly images: readonly string[]
+  readonly from: AxisSizes
+  readonly count: Count
+}
+
+async function formulaIn(moving: readonly string[], { images, from, count }: Search): Promise<MacFormula> {
   if (moving.length > MOST_SIZES)
     return { terms: null, multiplesOf: {}, reason: `they depend on ${moving.length} sizes: ${moving.join(', ')}` }
   for (const step of STEPS) {
     const steps = Object.fromEntries(moving.map((name) => [name, images.includes(name) ? step : 1]))
-    const terms = await polynomialAt({ names: moving, steps, at, count })
+    const terms = await polynomialAt({ names: moving, steps, at: from, count })
     if (terms !== undefined)
       return { terms, multiplesOf: Object.fromEntries(Object.entries(steps).filter(([, each]) => each > 1)) }
     if (!moving.some((name) => images.includes(name))) break
@@ -53,7 +80,29 @@ export async function macFormula(model: Model, at: AxisSizes): Promise<MacFormul
   return { terms: null, multiplesOf: {}, reason: 'they do not grow as a sum of products of sizes' }
 }
 
-type Count = (sizes: AxisSizes) => Promise<bigint | undefined>
+/** How far a formula holds for what data decide, each alone, where that is less than the most there can be. By halving. */
+async function limitsOf(
+  { terms, multiplesOf }: MacFormula,
+  { decided, from, count }: Omit<Search, 'images'> & { readonly decided: AxisSizes },
+): Promise<Pick<MacFormula, 'atMost'>> {
+  const limits: [string, number][] = []
+  const whole = Object.entries(multiplesOf).map(([name, step]) => [name, Math.ceil((from[name] ?? 1) / step) * step] as const)
+  for (const [name, highest] of Object.entries(decided)) {
+    const holdsAt = async (size: number) => {
+      const sizes = { ...from, ...Object.fromEntries(whole), [name]: size }
+      return (await count(sizes)) === BigInt(Math.round(evaluateMacs(terms ?? [], sizes)))
+    }
+    if (await holdsAt(highest)) continue
+    let [holds, fails] = [1, highest]
+    while (fails - holds > 1) {
+      const middle = Math.floor((holds + fails) / 2)
+      if (await holdsAt(middle)) holds = middle
+      else fails = middle
+    }
+    limits.push([name, holds])
+  }
+  return limits.length === 0 ? {} : { atMost: Object.fromEntries(limits) }
+}
 
 /** Whether the count follows a size. */
 async function movesBy(name: string, at: AxisSizes, count: Count): Promise<boolean> {

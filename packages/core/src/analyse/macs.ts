@@ -1,14 +1,27 @@
-import { attributesOf, elementCount, type Model, type Node, operatorName, type Shapes, shapesOf, visitNodes } from '@pare/onnx'
+import {
+  attributesOf,
+  elementCount,
+  type Model,
+  type Node,
+  operatorName,
+  present,
+  type Shapes,
+  shapesOf,
+  visitNodes,
+} from '@pare/onnx'
 import type { Rows, Weight } from '../contract/contract.js'
 import { weightsOf } from './analyse.js'
+import { countingNodes, countsAt, type DataCount, decisiveCounts, sizesOf } from './data-counts.js'
 import { type AxisSizes, openAxesOf, shapeOptionsAt } from './open-sizes.js'
 
 /** Multiply-accumulates of products with weights. */
 export interface MacCount {
   /** By the id of the weight. Every element of a weight has an equal share. Null where they cannot be counted. */
   readonly weights: ReadonlyMap<string, number> | null
-  /** The sizes of all axes that the model leaves open, at which it is counted. */
+  /** The sizes at which it is counted: of all axes that the model leaves open, and of `decidedByData`. */
   readonly sizes: AxisSizes
+  /** What only data decide and the count follows. The most there can be are counted, unless sizes are stated. */
+  readonly decidedByData: readonly DataCount[]
   /** Why they cannot be counted. */
   readonly reason?: string
 }
@@ -18,7 +31,7 @@ export interface MacCount {
  * Null where the shape of an output does not follow from the model.
  */
 export async function countMacs(model: Model, sizes: AxisSizes = {}): Promise<number | null> {
-  return totalMacs(await macCount(model, sizes))
+  return totalMacs(await countedAt(model, sizes))
 }
 
 /** Adds up the MACs of all weights; null where they cannot be counted. */
@@ -32,13 +45,34 @@ export function totalMacs({ weights }: Pick<MacCount, 'weights'>): number | null
  * next usual size that all weights have outputs at.
  */
 export async function macCount(model: Model, sizes: AxisSizes = {}): Promise<MacCount> {
+  const { weights, reason, choice, asked, countWith } = await countedAt(model, sizes)
+  const decidedByData = decisiveCounts([...asked.values()], (stated) => totalMacs(countWith(stated)))
+  return { weights, ...present({ reason }), decidedByData, sizes: { ...choice, ...sizesOf(decidedByData, ({ most }) => most) } }
+}
+
+interface Counted extends Pick<MacCount, 'weights' | 'reason'> {
+  /** Of all axes that the model leaves open. */
+  readonly choice: AxisSizes
+  /** What data decide, and which shapes follow. */
+  readonly asked: ReadonlyMap<string, DataCount>
+  /** The same where data decide otherwise. */
+  countWith(stated: AxisSizes): Pick<MacCount, 'weights'>
+}
+
+async function countedAt(model: Model, sizes: AxisSizes): Promise<Counted> {
   const infer = await shapesOf(model)
   const weights = weightsOf(model)
   const paths = pathsOf(model)
-  let first: MacCount | undefined
-  let empty: MacCount | undefined
+  const counting = countingNodes(model)
+  let first: Counted | undefined
+  let empty: Counted | undefined
   for (const choice of await choicesFor(model, sizes)) {
-    const count = countAt({ weights, paths, shapes: infer(await shapeOptionsAt(model, choice)).shapes, sizes: choice })
+    const options = await shapeOptionsAt(model, choice)
+    const countWith = (stated: AxisSizes) => {
+      const { counts, asked } = countsAt(counting, { ...sizes, ...stated })
+      return { ...countAt({ weights, paths, shapes: infer({ ...options, counts }).shapes }), asked }
+    }
+    const count = { ...countWith({}), choice, countWith }
     first ??= count
     if (count.weights === null) continue
     if ([...count.weights.values()].every((macs) => macs > 0)) return count
@@ -68,11 +102,10 @@ interface Counting {
   readonly weights: readonly Weight[]
   readonly paths: ReadonlyMap<Node, string>
   readonly shapes: Shapes['shapes']
-  readonly sizes: AxisSizes
 }
 
 /** Of the branches of an If that one counts which computes most: only one of them runs. */
-function countAt({ weights, paths, shapes, sizes }: Counting): MacCount {
+function countAt({ weights, paths, shapes }: Counting): Pick<MacCount, 'weights' | 'reason'> {
   const counts = new Map(weights.map(({ id }) => [id, 0]))
   const branches = new Map<string, Map<string, Branch>>()
   const main: Branch = { macs: new Map() }
@@ -91,9 +124,9 @@ function countAt({ weights, paths, shapes, sizes }: Counting): MacCount {
   }
   const taken = [main, ...[...branches.values()].map((sides) => largest([...sides.values()]))]
   const unknown = taken.find(({ reason }) => reason !== undefined)
-  if (unknown !== undefined) return { weights: null, sizes, reason: unknown.reason! }
+  if (unknown !== undefined) return { weights: null, reason: unknown.reason! }
   for (const { macs } of taken) for (const [id, count] of macs) counts.set(id, counts.get(id)! + count)
-  return { weights: counts, sizes }
+  return { weights: counts }
 }
 
 /** Weights that run together. */

@@ -1,6 +1,10 @@
 import { allSizes, type Model, PareError, type ShapeOptions, type Symbols, symbolsOf, type ValueInfo } from '@pare/onnx'
+import { countingNodes } from './data-counts.js'
 
-/** Sizes of axes that a model leaves open: by their names, or as 'input[axis]' where they have none. */
+/**
+ * Sizes of axes that a model leaves open: by their names, or as 'input[axis]' where they have none; and by the name of a node how many it gives of what only data
+ * decide, as NonMaxSuppression does.
+ */
 export type AxisSizes = Readonly<Record<string, number>>
 
 /** The sizes that a model leaves open and that do not follow from others, and what they are of. */
@@ -37,7 +41,8 @@ export async function requireOpen(model: Model, sizes: AxisSizes): Promise<void>
   const { tied } = await symbolsOf(model)
   const { images, batches, others } = await openAxesOf(model)
   const open = [...images, ...batches, ...others]
-  const unknown = Object.keys(sizes).find((name) => !open.includes(name) && !tied.has(name))
+  const counted = new Set([...countingNodes(model).values()].map(({ name }) => name))
+  const unknown = Object.keys(sizes).find((name) => !open.includes(name) && !tied.has(name) && !counted.has(name))
   if (unknown === undefined) return
   throw new PareError(`the model leaves no size '${unknown}' open.`, {
     hint: `sizes that can be given with --dims: ${open.join(', ') || 'none'}.`,

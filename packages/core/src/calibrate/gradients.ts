@@ -30,7 +30,7 @@ export function gradientRequest({ id, tensor, quantised }: Weight, statistic: St
       hint: `leave it out with --exclude '${id}', or choose another criterion.`,
     })
   }
-  return { site: { value: `gradient of ${id}`, axis: 0 }, statistic }
+  return { site: { value: `gradient of ${id}`, axes: [0] }, statistic }
 }
 
 /** Whether the gradient of a batch serves as well as those of its samples. */

@@ -10,10 +10,11 @@ import {
 } from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
+import { flatRows } from './flat-rows.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Mask, type MaskLayout, type Padding } from './padding.js'
 import { isOfProducts, SCALES_ROWS, scaledBack, scaleOf } from './scaled-rows.js'
-import { GEOMETRY, type Patches, type StatisticSite, siteKey } from './site.js'
+import { GEOMETRY, groupsOf, type Patches, type StatisticSite, siteKey } from './site.js'
 import { unknownShape } from './unknown-shape.js'
 
 /** One thing to measure: a statistic of a site. */
@@ -105,8 +106,8 @@ export async function instrument(
   return { model: measuring, probes, ...(unmasked.size > 0 && { unmasked: { values: [...unmasked], padded } }) }
 
   /** How padding lies in the rows of a site. */
-  function paddingOf({ value, axis, patches }: StatisticSite): MaskLayout | 'none' | 'unmasked' {
-    const layout = padding?.layoutOf(value, axis) ?? 'none'
+  function paddingOf({ value, axes, patches }: StatisticSite): MaskLayout | 'none' | 'unmasked' {
+    const layout = padding?.layoutOf(value, axes) ?? 'none'
     // Windows of a kernel are no positions of the input.
     return layout !== 'none' && (patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'unmasked' : layout
   }
@@ -146,7 +147,7 @@ export class StatisticWriter {
     const memo = this.#rows.get(key)
     if (memo !== undefined) return memo
     const value = this.writer.node('Cast', [site.value], { to: 1n })
-    const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+    const rows = flatRows(this.writer, site.patches === undefined ? value : this.#patches(value, site.patches), { ...site, rank })
     const result = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
     this.#rows.set(key, result)
     return result
@@ -191,18 +192,10 @@ export class StatisticWriter {
       case 'variance':
         return { rows: shape, ...this.#moments(rows, shape) }
       case 'gram':
-        return { rows: shape, result: this.#gram(rows, this.#panel(other, panel), site.patches?.groups ?? 1) }
+        return { rows: shape, result: this.#gram(rows, this.#panel(other, panel), groupsOf(site)) }
       default:
         return statistic.reduce satisfies never
     }
-  }
-
-  /** [rows, positions]: the axis last, all others one. */
-  #flat(value: string, axis: number, rank: number): string {
-    const at = axis < 0 ? axis + rank : axis
-    const others = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== at)
-    const last = at === rank - 1 ? value : this.writer.node('Transpose', [value], { perm: [...others, at].map(BigInt) })
-    return this.writer.node('Flatten', [last], { axis: BigInt(rank - 1) })
   }
 
   /** What each position of the kernel sees, channel by channel: a convolution whose kernels are 1 at one position and 0 elsewhere. */

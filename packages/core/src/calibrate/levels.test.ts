@@ -27,7 +27,7 @@ async function meansOf(model: Model, levels: readonly Level[], forward: Forward,
   const means: number[][][] = []
   let current = model
   for (const [i, { reads, changes }] of levels.entries()) {
-    const requests = reads.map((value) => ({ site: { value, axis: -1 }, statistic: MEAN, bytes: 0 }))
+    const requests = reads.map((value) => ({ site: { value, axes: [-1] }, statistic: MEAN, bytes: 0 }))
     for (let time = 0; time < times; time++) {
       const totals = await measureSites(current, requests, runs.at(i))
       means.push([...totals.values()].map((total) => [...finished('mean', total)]))

@@ -104,6 +104,13 @@ describe('statistics are those of the formulas', () => {
   test.each([
     ['MatMul', '<float[4, 5] w> { y = MatMul(x, w) }'],
     ['MatMul through a Transpose', '<float[5, 4] w> { t = Transpose<perm = [1, 0]>(w) y = MatMul(x, t) }'],
+    ['Einsum', '<float[4, 5] w> { y = Einsum<equation = "nrd,de->nre">(x, w) }'],
+    [
+      'Einsum that sums over two axes',
+      '<float[2, 2, 5] w, int64[4] s = {0, 3, 2, 2}> { t = Reshape(x, s) y = Einsum<equation = "nrab,abe->nre">(t, w) }',
+    ],
+    ['Einsum with an ellipsis, its weight first', '<float[5, 4] w> { y = Einsum<equation = "ed,...d->e...">(w, x) }'],
+    ['FusedMatMul', '<float[5, 4] w> { y = com.microsoft.FusedMatMul<transB = 1, alpha = 0.5>(x, w) }'],
     ['MatMul with the weight first', '<float[5, 4] w> { t = Transpose<perm = [0, 2, 1]>(x) y = MatMul(w, t) }'],
   ])('%s', async (_, body) => {
     const model = parseText(`g (float[N, 3, 4] x) => (float[N, U, V] y) ${body}`, { w: wave(20, 5) })
@@ -122,6 +129,30 @@ describe('statistics are those of the formulas', () => {
     const { w } = await statistics(model, forwardOf({ x: { data: x.data, shape: [120, 4] } }, 16))
     const expected = byFormula(rows)
     for (const key of ['squares', 'largest', 'spread', 'gram'] as const) expectClose(w![key].values, expected[key])
+  })
+
+  test.each([
+    ['MatMul', '<float[2, 4, 5] w> { y = MatMul(x, w) }', 'own'],
+    ['MatMul of weights that come first', '<float[2, 5, 4] w> { t = Transpose<perm = [0, 1, 3, 2]>(x) y = MatMul(w, t) }', 'own'],
+    ['Einsum', '<float[2, 4, 5] w> { y = Einsum<equation = "nhrd,hde->nhre">(x, w) }', 'own'],
+    ['Einsum with rows first', '<float[2, 5, 4] w> { y = Einsum<equation = "nhrd,hed->nhre">(x, w) }', 'own'],
+    [
+      'MatMul, which all of them read',
+      '<float[2, 4, 5] w, int64[3] s = {40, 6, 4}, int64[1] o = {1}> { r = Reshape(x, s) t = Unsqueeze(r, o) y = MatMul(t, w) }',
+      'shared',
+    ],
+  ])('a stack of %s', async (_, body, reads) => {
+    const own = { data: wave(40 * 2 * 3 * 4, 0), shape: [40, 2, 3, 4] }
+    const model = parseText(
+      `<ir_version: 8, opset_import: ["" : 17]> g (float[40, 2, 3, 4] x) => (float[N, T, U, V] y) ${body}`,
+      { w: wave(40, 5) },
+    )
+    const { w } = await statistics(model, forwardOf({ x: own }, 40))
+    const all = Array.from({ length: 240 }, (_, r) => [...own.data.subarray(4 * r, 4 * r + 4)])
+    const each = [0, 1].map((h) => byFormula(reads === 'own' ? all.filter((_, r) => Math.floor(r / 3) % 2 === h) : all))
+    for (const key of ['squares', 'largest', 'softplus', 'spread', 'gram'] as const)
+      expectClose(w![key].values, [...each[0]![key], ...each[1]![key]])
+    expect(w!.near.values.length).toBe(10)
   })
 
   test.each([1, 2])('Conv with %i groups, strides and pads', async (groups) => {

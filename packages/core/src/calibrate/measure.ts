@@ -50,7 +50,7 @@ export function requestsFor(weight: Weight, needs: Readonly<Record<string, Stati
   return Object.values(needs).flatMap((statistic) => {
     if (statistic.at === 'gradient') return [gradientRequest(weight, statistic)]
     return weight.uses.map((use) => {
-      const site = statistic.at === 'input' ? inputSite(weight, use) : outputSite(use)
+      const site = statistic.at === 'input' ? inputSite(weight, use) : outputSite(weight, use)
       if (typeof site === 'string') throw notMeasured(weight, site)
       return { site, statistic }
     })

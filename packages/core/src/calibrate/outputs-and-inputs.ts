@@ -47,7 +47,7 @@ export async function measureSensitivities(
   weights: readonly Weight[],
   run: GradientRun,
 ): Promise<OutputSensitivities | undefined> {
-  const sites = weights.map((weight) => ({ id: weight.id, outputs: weight.uses.map(outputSite) }))
+  const sites = weights.map((weight) => ({ id: weight.id, outputs: weight.uses.map((use) => outputSite(weight, use)) }))
   if (sites.some(({ outputs }) => outputs.some((site) => typeof site === 'string'))) return undefined
   const requestOf = (site: StatisticSite | string): Request => ({ site: site as StatisticSite, statistic: SQUARE })
   const { totals, samples } = await summed(
@@ -99,7 +99,7 @@ const keyOf = ({ site, statistic }: Request) => `${statistic.at} ${requestId({ s
 
 function sitesOf(weight: Weight): readonly Use[] {
   return weight.uses.map((use) => {
-    const [input, output] = [inputSite(weight, use), outputSite(use)]
+    const [input, output] = [inputSite(weight, use), outputSite(weight, use)]
     for (const site of [input, output]) {
       if (typeof site !== 'string') continue
       throw new PareError(`'${weight.id}' cannot be judged by what the loss feels of it: ${site}.`, {

@@ -211,8 +211,8 @@ test('images beside text have no padding', async () => {
     { e: wave(96, 1), w: wave(12, 2) },
   )
   const padding = await findPadding(model, { fillsMask: false })
-  expect(padding!.layoutOf('pixels', 1)).toBe('none')
-  expect(padding!.layoutOf('x', -1)).toMatchObject({ factors: ['batch', 'seq'] })
+  expect(padding!.layoutOf('pixels', [1])).toBe('none')
+  expect(padding!.layoutOf('x', [-1])).toMatchObject({ factors: ['batch', 'seq'] })
 })
 
 test('what leaves an input out is not reached by a mask because what the mask reaches leaves an output out', async () => {
@@ -227,6 +227,6 @@ test('what leaves an input out is not reached by a mask because what the mask re
     { e: wave(96, 1), scale: wave(8, 2) },
   )
   const padding = await findPadding(model, { fillsMask: false })
-  expect(padding!.layoutOf('x', -1)).toMatchObject({ factors: ['batch', 'seq'] })
-  expect(padding!.layoutOf('y', -1)).toBe('none')
+  expect(padding!.layoutOf('x', [-1])).toMatchObject({ factors: ['batch', 'seq'] })
+  expect(padding!.layoutOf('y', [-1])).toBe('none')
 })

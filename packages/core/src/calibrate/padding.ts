@@ -10,7 +10,7 @@ export interface Mask {
   readonly added: boolean
 }
 
-/** How the rows of a value, all its axes but one flattened, follow a mask: each factor of their number, the outermost first. */
+/** How the rows of a value, all its axes but those of positions flattened, follow a mask: each factor of their number, the outermost first. */
 export interface MaskLayout {
   readonly mask: Mask
   readonly factors: readonly ('batch' | 'seq' | number)[]
@@ -20,10 +20,10 @@ export interface MaskLayout {
 export interface Padding {
   readonly masks: readonly Mask[]
   /**
-   * Of the rows of a value apart from one axis. 'none': no position of theirs is left out, so all count. 'unmasked': some may be, and which ones does not
+   * Of the rows of a value apart from some axes. 'none': no position of theirs is left out, so all count. 'unmasked': some may be, and which ones does not
    * follow from the model.
    */
-  layoutOf(value: string, axis: number): MaskLayout | 'none' | 'unmasked'
+  layoutOf(value: string, axes: readonly number[]): MaskLayout | 'none' | 'unmasked'
 }
 
 /**
@@ -37,9 +37,9 @@ export async function findPadding(model: Model, { fillsMask }: { readonly fillsM
   const traced = masks.map((mask) => traceMask(model, mask, dependencies))
   return {
     masks,
-    layoutOf(value, axis) {
+    layoutOf(value, apart) {
       const touched = traced.filter(({ reaches }) => reaches.has(value))
-      const layouts = touched.map((trace) => layoutIn(trace, dependencies, { value, axis }))
+      const layouts = touched.map((trace) => layoutIn(trace, dependencies, { value, apart }))
       return layouts.find((layout) => typeof layout === 'object') ?? (layouts.includes('unmasked') ? 'unmasked' : 'none')
     },
   }
@@ -103,14 +103,14 @@ function companionsOf({ graph }: Model, { name }: Mask): string[] {
 function layoutIn(
   { mask, axes, fixedSeq }: Trace,
   { values, isFixed }: Dependencies,
-  { value, axis }: { readonly value: string; readonly axis: number },
+  { value, apart }: { readonly value: string; readonly apart: readonly number[] },
 ): MaskLayout | 'none' | 'unmasked' {
   const all = values.get(value)
   if (axes === undefined || all === undefined) return 'unmasked'
-  const at = axis < 0 ? axis + all.length : axis
+  const others = new Set(apart.map((axis) => (axis < 0 ? axis + all.length : axis)))
   const factors: (MaskLayout['factors'][number] | 'unknown')[] = []
   for (const [i, each] of all.entries()) {
-    if (i === at || each.size === 1) continue
+    if (others.has(i) || each.size === 1) continue
     const named = namedFactors(each, axes)
     if (named !== undefined) factors.push(...named)
     else factors.push(isFixed(value, i) ? each.size : 'unknown')

@@ -2,6 +2,7 @@ import { elementCount } from '@pare/onnx'
 import type { Weight } from '../contract/contract.js'
 import { rowCount } from '../select/rows.js'
 import { type Request, requestId } from './instrument.js'
+import { groupsOf } from './site.js'
 import type { ChunkTotals, Totals } from './statistics/totals.js'
 
 /** A request, and what its reduction takes. */
@@ -13,12 +14,14 @@ export interface SizedRequest extends Request {
 }
 
 /** The size of what a weight's request gives. */
-export function sized({ rows, tensor: { shape } }: Weight, request: Request): SizedRequest {
+export function sized({ rows, tensor: { shape }, uses }: Weight, request: Request): SizedRequest {
   const { statistic, site, other } = request
-  const inputs = elementCount(shape) / rows.out
+  // Matrices of an Einsum that are no stack meet the same.
+  const isAlike = uses[0]?.node.op === 'Einsum' && site.stack === undefined
+  const inputs = isAlike ? rows.before * rows.after : elementCount(shape) / rows.out
   const outputs = rowCount(rows)
   if (statistic.reduce === 'gram') {
-    const groups = site.patches?.groups ?? 1
+    const groups = groupsOf(site)
     const columns = other === undefined ? inputs : outputs
     return { ...request, bytes: (BYTES * inputs * columns) / groups, ...(groups === 1 && { columns }) }
   }

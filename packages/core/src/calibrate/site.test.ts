@@ -20,8 +20,8 @@ describe('what weights of a recurrent layer meet', () => {
   const siteOf = (weight = layer(1, 5)[0]!) => inputSite(weight, weight.uses[0]!)
 
   it('is the input for those that read it, in both directions alike', () => {
-    expect(siteOf()).toEqual({ value: 'x', axis: -1 })
-    expect(siteOf(layer(2, 5)[0])).toEqual({ value: 'x', axis: -1 })
+    expect(siteOf()).toEqual({ value: 'x', axes: [-1] })
+    expect(siteOf(layer(2, 5)[0])).toEqual({ value: 'x', axes: [-1] })
     expect(siteOf(layer(2, 2)[0])).toBe('what GRU multiplies it with is not measured')
   })
 

@@ -1,14 +1,22 @@
-import { attributesOf, type Node, operatorName } from '@pare/onnx'
+import { einsumProduct } from '@pare/axes'
+import { attributesOf, elementCount, type Node, operatorName } from '@pare/onnx'
 import type { Statistic, Weight, WeightUse } from '../contract/contract.js'
 
 /** Where the numbers that one weight meets stand in the graph. */
 export interface StatisticSite {
   /** The value that is measured. */
   readonly value: string
-  /** The axis whose positions are told apart, counted from the end where it is negative. */
-  readonly axis: number
+  /** The axes whose positions are told apart together, the outermost first, counted from the end where they are negative. */
+  readonly axes: readonly number[]
   /** Set for a convolution: each position of the kernel is told apart too. */
   readonly patches?: Patches
+  /** Set for a stack of matrices: how many there are along each of the first of `axes`. What all of them meet alike is met by each. */
+  readonly stack?: readonly number[]
+}
+
+/** How many matrices share the positions of a site evenly, in order, each with sums of its own. */
+export function groupsOf({ patches, stack }: StatisticSite): number {
+  return patches?.groups ?? elementCount(stack ?? [])
 }
 
 /** How a convolution looks at its input. */
@@ -25,19 +33,26 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
   const isSecond = input === 1
   switch (operatorName(node)) {
     case 'MatMul':
-      if (shape.length !== 2) return 'a stack of matrices has inputs of its own for each'
-      return isSecond ? { value: first, axis: -1 } : { value: second, axis: -2 }
-    case 'Gemm':
+      return isSecond ? stacked(first, shape, -1) : stacked(second, shape, -2)
+    case 'com.microsoft.FusedMatMul':
     case 'com.microsoft.FusedGemm':
+    case 'Gemm':
+      if (shape.length > 2 || flag(node, 'transBatchA') || flag(node, 'transBatchB')) return multiplied(node)
       return isSecond
-        ? { value: first, axis: flag(node, 'transA') ? -2 : -1 }
-        : { value: second, axis: flag(node, 'transB') ? -1 : -2 }
+        ? { value: first, axes: [flag(node, 'transA') ? -2 : -1] }
+        : { value: second, axes: [flag(node, 'transB') ? -1 : -2] }
     case 'com.microsoft.Attention':
     case 'com.microsoft.DynamicQuantizeMatMul':
     case 'com.microsoft.MatMulNBits':
-      return { value: first, axis: -1 }
+      return { value: first, axes: [-1] }
+    case 'Einsum': {
+      const product = einsumProduct(node, input)
+      if (product === undefined) return multiplied(node)
+      const stack = product.shared === undefined ? {} : { stack: shape.slice(0, product.shared.met.length) }
+      return { value: node.inputs[product.other]!, axes: [...(product.shared?.met ?? []), ...product.inner], ...stack }
+    }
     case 'ConvTranspose':
-      return { value: first, axis: 1 }
+      return { value: first, axes: [1] }
     case 'Conv':
     case 'com.microsoft.FusedConv':
       return windows(first, { node, shape })
@@ -49,23 +64,31 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
     case 'com.microsoft.MatMulIntegerToFloat':
     case 'com.microsoft.QGemm':
       if (floats === undefined || input === 0 || attributesOf(node).int('transA', 0) === 1) return ofIntegers(node)
-      return { value: floats, axis: -1 }
+      return { value: floats, axes: [-1] }
     case 'LSTM':
     case 'GRU':
     case 'RNN':
       // Of two directions and two inputs it could not be told which the two numbers are of.
-      return input === 1 && !(shape[0] === 2 && shape[2] === 2) ? { value: first, axis: -1 } : multiplied(node)
+      return input === 1 && !(shape[0] === 2 && shape[2] === 2) ? { value: first, axes: [-1] } : multiplied(node)
     default:
       return multiplied(node)
   }
 }
+
+/** What matrices meet along an axis of a value, the last axes but two telling them apart. */
+function stacked(value: string, shape: readonly number[], axis: number): StatisticSite {
+  const stack = shape.slice(0, -2)
+  return stack.length === 0 ? { value, axes: [axis] } : { value, axes: [...stackAxes(shape), axis], stack }
+}
+
+const stackAxes = (shape: readonly number[]) => shape.slice(0, -2).map((_, i) => i - shape.length)
 
 const multiplied = (node: Node) => `what ${operatorName(node)} multiplies it with is not measured`
 
 /** Whether a weight meets what nobody outside sees: the states of a recurrent layer, what a router sends to an expert. */
 export function isWithinLayer(weight: Weight, needs: Readonly<Record<string, Statistic>>): boolean {
   const isUnseen = (use: WeightUse, { at }: Statistic) =>
-    typeof (at === 'input' ? inputSite(weight, use) : outputSite(use)) === 'string'
+    typeof (at === 'input' ? inputSite(weight, use) : outputSite(weight, use)) === 'string'
   return weight.uses.every(
     (use) => CLOSED.has(operatorName(use.node)) && Object.values(needs).some((statistic) => isUnseen(use, statistic)),
   )
@@ -80,31 +103,39 @@ function windows(value: string, { node, shape }: { readonly node: Node; readonly
   const [, ...kernel] = shape
   const groups = attributesOf(node).int('group', 1)
   const isPoint = kernel.slice(1).every((size) => size === 1) && all(node, 'strides', 1) && all(node, 'pads', 0)
-  return isPoint && groups === 1 ? { value, axis: 1 } : { value, axis: 1, patches: { kernel, groups, node } }
+  return isPoint && groups === 1 ? { value, axes: [1] } : { value, axes: [1], patches: { kernel, groups, node } }
 }
 
 /** What comes out where the weight is used, or why that is not measured. */
-export function outputSite({ node, input }: WeightUse): StatisticSite | string {
+export function outputSite({ tensor: { shape } }: Weight, { node, input }: WeightUse): StatisticSite | string {
   const value = node.outputs[0]!
   switch (operatorName(node)) {
     case 'MatMul':
-    case 'Gemm':
+      return { value, axes: [...stackAxes(shape), input === 1 ? -1 : -2] }
+    case 'com.microsoft.FusedMatMul':
     case 'com.microsoft.FusedGemm':
-      return { value, axis: input === 1 ? -1 : -2 }
+    case 'Gemm':
+      return { value, axes: [input === 1 ? -1 : -2] }
     case 'com.microsoft.DynamicQuantizeMatMul':
     case 'com.microsoft.MatMulNBits':
-      return { value, axis: -1 }
+      return { value, axes: [-1] }
+    case 'Einsum': {
+      const product = einsumProduct(node, input)
+      return product === undefined
+        ? `what Einsum makes of it is not measured`
+        : { value, axes: [...(product.shared?.made ?? []), ...product.outer] }
+    }
     case 'Conv':
     case 'ConvTranspose':
-      return { value, axis: 1 }
+      return { value, axes: [1] }
     default:
       return `what ${operatorName(node)} makes of it is not measured`
   }
 }
 
 /** Sites that are the same are measured once: the key tells them apart. */
-export function siteKey({ value, axis, patches }: StatisticSite): string {
-  if (patches === undefined) return `${value} ${axis}`
+export function siteKey({ value, axes, patches, stack }: StatisticSite): string {
+  if (patches === undefined) return `${value} ${axes.join()}${stack === undefined ? '' : ` of ${stack.join()}`}`
   const { ints, string } = attributesOf(patches.node)
   const geometry = GEOMETRY.map((name) => ints(name)?.join() ?? string(name, ''))
   return [value, patches.kernel, patches.groups, ...geometry].join(' ')

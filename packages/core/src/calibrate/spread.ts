@@ -9,8 +9,8 @@ export interface SpreadStatistic {
 }
 
 /**
- * target[i] = what element `start + i` of a weight meets. Values of an input are told apart by column of the weight as a matrix, of a grouped
- * convolution by group and column, of a ConvTranspose by input channel; values of an output by row.
+ * target[i] = what element `start + i` of a weight meets. Values of an input are told apart by column of the weight as a matrix, of a stack
+ * of matrices by matrix and column, of a grouped convolution by group and column, of a ConvTranspose by input channel; values of an output by row.
  */
 export function spread(rows: Rows, statistic: SpreadStatistic, start: number, target: Floats): void {
   const { before, out, after } = rows
@@ -41,7 +41,9 @@ function checkLength({ batch, before, out, after }: Rows, { at, values: { length
       ? length === batch * before * out * after
       : at === 'output'
         ? length === out || length === batch * out
-        : length === batch * before || (Number.isInteger(groups) && groups > 0 && out % groups === 0)
+        : length === batch * before ||
+          length === batch * before * after ||
+          (Number.isInteger(groups) && groups > 0 && out % groups === 0)
   if (fits) return
   throw new PareError(
     `a weight with ${out} outputs of ${before * after} elements each meets ${length} numbers, which does not fit.`,
@@ -57,6 +59,7 @@ function indexing({ batch, before, out, after }: Rows, { at, values: { length } 
   if (at === 'output') return length === batch * out ? (b, _i, r) => b * out + r : (_b, _i, r) => r
   const columns = before * after
   if (length === batch * before) return (b, i) => b * before + i
+  if (length === batch * columns) return (b, i, _r, a) => b * columns + i * after + a
   const groups = length / columns
   if (groups === 1) return (_b, i, _r, a) => i * after + a
   const rowsOfGroup = out / groups

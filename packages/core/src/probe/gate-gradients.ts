@@ -17,7 +17,7 @@ export async function gateGradients(
 ): Promise<Float64Array[]> {
   const { model: gated } = await withGates(model, groups)
   const names = groups.map(({ id }) => gateOf(id))
-  const requests = names.map((name) => ({ site: { value: `gradient of ${name}`, axis: 0 }, statistic: STATISTICS[of] }))
+  const requests = names.map((name) => ({ site: { value: `gradient of ${name}`, axes: [0] }, statistic: STATISTICS[of] }))
   const { model: measuring, probes } = await instrumentGradients(withOpenGates(gated, groups), requests, gradients)
   const sums = new Set(probes.flatMap(({ rows, result }) => [rows, result]))
   const totals = groups.map(({ units }) => new Float64Array(units))

@@ -63,7 +63,7 @@ async function measuringModel(
     const [a, b] = pair.map((name) => {
       const value = shapes.has(name) ? name : (sums.get(name) ?? '')
       const rank = shapes.get(value)?.length
-      const layout = padding?.layoutOf(value, rank === undefined || rank < 4 ? -1 : 1) ?? 'none'
+      const layout = padding?.layoutOf(value, [rank === undefined || rank < 4 ? -1 : 1]) ?? 'none'
       const masking = layout !== 'none' && opset < LEAVES_ROWS_OUT ? 'unmasked' : layout
       if (masking === 'unmasked') unmasked.add(name)
       return writer.rows(name, { rank, rows: likeness.rows, ...(typeof masking === 'object' && { layout: masking }) })

@@ -66,9 +66,13 @@ function measuredReadings({ kind, slices }: UnitGroup, weights: ReadonlyMap<stri
   if (kind === 'block') return []
   return slices.flatMap((slice) => {
     const weight = weights.get(slice.id)
-    return slice.scored && weight !== undefined && !isOutputAxis(slice, weight) && isMeasured(weight) ? [{ slice, weight }] : []
+    if (!slice.scored || weight === undefined || isOutputAxis(slice, weight) || isStackAxis(slice, weight)) return []
+    return isMeasured(weight) ? [{ slice, weight }] : []
   })
 }
+
+/** Whether units are matrices of a stack: none of them sums over units. */
+const isStackAxis = (slice: Slice, { rows }: Weight) => innerOf(slice) >= rows.before * rows.out * rows.after
 
 /** Whether what a weight sums over is measured column by column. */
 function isMeasured(weight: Weight): boolean {

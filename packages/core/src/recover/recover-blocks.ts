@@ -148,7 +148,7 @@ async function valuesAt(
     if (size !== then[axis] || positions?.some((position, i) => position !== i))
       whole = withPositions(whole.model, { value: whole.name, axis, positions: positions! })
   }
-  const layout = padding?.layoutOf(value, -1) ?? 'none'
+  const layout = padding?.layoutOf(value, [-1]) ?? 'none'
   if (layout === 'unmasked') onPadding?.([part.to])
   const wanted: WantedValue[] = [
     ...entries.map(({ name, value: entry, type }) => ({ name, value: entry, type })),

@@ -1,6 +1,7 @@
 import { sha256 } from '@pare/onnx'
 import type { UpdatedTensor } from '../apply/update.js'
 import { type Matrices, matricesPayload, readMatrices } from '../backend/matrix.js'
+import { groupsOf } from '../calibrate/site.js'
 import { scalesTo } from './match.js'
 import { refit } from './refit.js'
 import type { RepairableLayer } from './repairable.js'
@@ -41,7 +42,7 @@ export async function fitLayer(
   context: LayerContext,
 ): Promise<LayerRepair> {
   const { id, weight, input, bias, normalized } = layer
-  const groups = input.patches?.groups ?? 1
+  const groups = groupsOf(input)
   const before = await readMatrices(weight.tensor, weight.rows, groups)
   const [gram, cross] = [measurements.values(requests.gram), measurements.values(requests.cross)]
   const [x, y] = [measurements.values(requests.x), measurements.values(requests.y)]

@@ -88,7 +88,7 @@ function treatmentOf(layer: RepairableLayer, merged: MergedModel, { masked, weig
   const how = isCut && !isMasked ? 'refit' : 'match'
   // The normalisation behind it matches.
   if (how === 'match' && normalized) return nothing()
-  const positions = origins(output.value, output.axis)
+  const positions = origins(output.value, output.axes[0]!)
   const kept = positions?.length ?? weight.rows.out
   if (kept !== weight.rows.out || (positions === undefined && weight.rows.out !== before.rows.out))
     return nothing(`${id}: it is not known which of its outputs are left`)
@@ -102,7 +102,7 @@ function targetIn(
   { how, layer, value, positions }: Goal,
 ): { model: Model; treatment: Treatment; alias?: readonly [name: string, value: string] } {
   const { input, output } = layer
-  const aligned = positions && withPositions(model, { value, axis: output.axis, positions })
+  const aligned = positions && withPositions(model, { value, axis: output.axes[0]!, positions })
   const target: StatisticSite = { ...output, value: aligned?.name ?? value }
   const treatment: Treatment =
     how === 'match'
@@ -122,7 +122,7 @@ function withAliases({ forward, padding, shapes }: LevelMeasuring, aliases: Read
   const alias = (value: string) => aliases.get(value) ?? value
   return {
     forward,
-    padding: padding && { ...padding, layoutOf: (value, axis) => padding.layoutOf(alias(value), axis) },
+    padding: padding && { ...padding, layoutOf: (value, axes) => padding.layoutOf(alias(value), axes) },
     shapes: new Map([...shapes, ...[...aliases].map(([name, value]) => [name, shapes.get(value) ?? []] as const)]),
   }
 }

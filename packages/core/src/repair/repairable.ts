@@ -85,7 +85,7 @@ function normalizationOf(node: Node, scope: NameScope, level: number): Normaliza
   const [mean, variance] = [3, 4].map((input) => operandOf(node, input, scope))
   if (mean?.constant === undefined || variance?.constant === undefined) return `${id}: its statistics are not constants`
   const operands = { mean: mean as Required<ConstantOperand>, variance: variance as Required<ConstantOperand> }
-  return { kind: 'normalization', id, level, site: { value: node.inputs[0]!, axis: 1 }, ...operands }
+  return { kind: 'normalization', id, level, site: { value: node.inputs[0]!, axes: [1] }, ...operands }
 }
 
 interface Place {
@@ -102,26 +102,38 @@ function layerOf(node: Node, { scope, level, weight, uses }: Place): RepairableL
   const id = node.outputs[0]!
   const name = operatorName(node)
   if (weight.quantised !== undefined) return `${id}: its weight is ${weight.quantised.form}, and repair needs floats`
-  if (name !== 'Conv' && name !== 'MatMul' && name !== 'Gemm') return `${id}: weights of ${name} are not repaired`
+  if (!['Conv', 'MatMul', 'Gemm', 'Einsum'].includes(name)) return `${id}: weights of ${name} are not repaired`
   if (weight.uses.length > 1) return `${id}: its weight is used ${weight.uses.length} times`
   if (use.input !== 1) return `${id}: its weight comes first`
   if (name === 'Gemm' && ['alpha', 'beta'].some((key) => attributesOf(node).float(key, 1) !== 1))
     return `${id}: its sums are scaled`
-  const [input, output] = [inputSite(weight, use), outputSite(use)]
+  const [input, output] = [inputSite(weight, use), outputSite(weight, use)]
   if (typeof input === 'string') return `${id}: ${input}`
   if (typeof output === 'string') return `${id}: ${output}`
+  if (input.stack !== undefined) return `${id}: its weight is a stack of matrices`
+  if (output.axes.length > 1) return `${id}: its outputs are several axes`
   // An output of the model has a reader that is nothing in particular.
   const next = uses.outputs.has(id) ? [] : (uses.consumers.get(id) ?? [])
   const normalized = next.length === 1 && operatorName(next[0]!) === 'BatchNormalization'
   const bias = biasOf(node, { scope, next, width: weight.rows.out })
-  return { kind: 'layer', id, level, weight, input, output, normalized, biasInside: name !== 'MatMul', ...present({ bias }) }
+  return {
+    kind: 'layer',
+    id,
+    level,
+    weight,
+    input,
+    output,
+    normalized,
+    biasInside: name === 'Conv' || name === 'Gemm',
+    ...present({ bias }),
+  }
 }
 
 function biasOf(
   node: Node,
   { scope, next, width }: { scope: NameScope; next: readonly Node[]; width: number },
 ): ConstantOperand | undefined {
-  if (operatorName(node) !== 'MatMul') {
+  if (node.op === 'Conv' || node.op === 'Gemm') {
     const own = operandOf(node, 2, scope)
     return own === undefined || isVector(own, width) ? (own ?? { node, input: 2 }) : undefined
   }

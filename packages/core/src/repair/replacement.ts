@@ -105,7 +105,7 @@ async function replaceRun(run: RemovedRun, { reference, current }: Models, optio
   const padding = await findPadding(merged.model, { fillsMask: forward.fillsMask ?? false })
   const aliased = padding && {
     ...padding,
-    layoutOf: (value: string, axis: number) => padding.layoutOf(value === target ? layer.output.value : value, axis),
+    layoutOf: (value: string, axes: readonly number[]) => padding.layoutOf(value === target ? layer.output.value : value, axes),
   }
   const totals = await measureSites(model, sizedRequests(treatment), {
     ...{ forward, onPadding, padding: aliased },

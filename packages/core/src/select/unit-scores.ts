@@ -63,7 +63,10 @@ export const innerOf = ({ tensor: { shape }, axis }: Slice) => elementCount(shap
 /** Whether the axis of a slice is that of a weight's outputs. */
 export function isOutputAxis(slice: Slice, weight: Weight | undefined): boolean {
   const { tensor, axis } = slice
-  return weight !== undefined && tensor.shape[axis] === weight.rows.out && innerOf(slice) === weight.rows.after
+  if (weight === undefined) return false
+  // Rows of an Einsum may be several axes.
+  const [inner, { out, after }] = [innerOf(slice), weight.rows]
+  return inner >= after && inner * tensor.shape[axis]! <= out * after
 }
 
 function finished(scores: Float64Array, slices: readonly Slice[], norm: Norm): Float64Array {

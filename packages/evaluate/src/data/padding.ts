@@ -14,7 +14,7 @@ export interface SamplePadding {
 
 const MASK = 'attention_mask'
 /** A label that does not count, as PyTorch has it. */
-const IGNORED_LABEL = -100
+export const IGNORED_LABEL = -100
 
 /**
  * How a model with a mask takes samples of different lengths. Undefined without one: nothing would tell it what is filling, unless what stands behind the

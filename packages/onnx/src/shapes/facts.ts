@@ -108,14 +108,19 @@ async function inferOften(model: Model, { unnamed, hasCounts }: Required<FactOpt
   const symbols = await symbolsOf(model)
   const pairs: Pair[] = []
   let contradiction: unknown
-  const add = (scale: number, options: Pick<ShapeOptions, 'branch'> & { readonly empty?: string }) => {
-    const sizes = (primes: readonly number[]) =>
-      sizesOf(model, symbols, { sizes: primes.map((prime) => scale * prime), unnamed, ...options })
+  const add = (
+    scale: number,
+    { isTurned = false, ...options }: Pick<ShapeOptions, 'branch'> & { readonly empty?: string; readonly isTurned?: boolean },
+  ) => {
+    const sizes = (primes: readonly number[]) => {
+      const inOrder = isTurned ? [...primes].reverse() : primes
+      return sizesOf(model, symbols, { sizes: inOrder.map((prime) => scale * prime), unnamed, ...options })
+    }
     try {
       const [first, second] = PRIMES.map((primes, i) =>
-        infer({ ...sizes(primes), ...present({ branch: options.branch, count: hasCounts ? COUNTS[i] : undefined }) }),
+        infer({ ...sizes(primes), ...present({ branch: options.branch, counts: hasCounts ? () => COUNTS[i] : undefined }) }),
       )
-      pairs.push({ scale, first: first!, second: second!, branch: options.branch !== undefined })
+      pairs.push({ scale: isTurned ? Number.NaN : scale, first: first!, second: second!, branch: options.branch !== undefined })
     } catch (error) {
       if (!(error instanceof PareError)) throw error
       contradiction = error
@@ -123,6 +128,9 @@ async function inferOften(model: Model, { unnamed, hasCounts }: Required<FactOpt
   }
   const branches = model.graph.nodes.some(({ op }) => op === 'If') ? (['then', 'else'] as const) : [undefined]
   for (const scale of SCALES) for (const branch of branches) add(scale, present({ branch }))
+  // Images that are brought to one size come out alike where none is higher than wide.
+  if (pairs.length > 0 && model.graph.nodes.some(({ op }) => op === 'Resize' || op === 'Upsample'))
+    for (const branch of branches) add(SCALES.at(-1)!, { ...present({ branch }), isTurned: true })
   if (pairs.length === 0) throw contradiction
   pairs.sort((a, b) => coverage(b) - coverage(a))
   if (branches.length > 1) addEmptied()
@@ -152,6 +160,7 @@ function coverage({ first: a, second: b }: Pair): number {
 
 /** Two choices of sizes that differ in each. */
 interface Pair {
+  /** NaN: as those of no other pair. */
   readonly scale: number
   /** Whether a branch was chosen. */
   readonly branch: boolean

@@ -6,7 +6,8 @@ import type { Branch, Fact, Facts, InferenceFacts, OperatorCall } from './rules/
 export interface CallPlace {
   readonly opset: number
   readonly branch: Branch | undefined
-  readonly count: number | undefined
+  /** How many there are of what data decide, in the outputs of the node. */
+  count(node: Node, most: number | undefined): number | undefined
   /** Of a value, by its name. */
   fact(name: string): Fact | undefined
   factOf(tensor: Tensor): Fact
@@ -33,9 +34,6 @@ export class NodeCall implements OperatorCall {
   get branch(): Branch | undefined {
     return this.#place.branch
   }
-  get count(): number | undefined {
-    return this.#place.count
-  }
   get int(): AttributeReader<number> {
     return this.#attributes.int
   }
@@ -58,6 +56,10 @@ export class NodeCall implements OperatorCall {
 
   value(input: number): InferenceFacts | undefined {
     return this.#place.fact(this.node.inputs[input] ?? '')?.value
+  }
+
+  count(most?: number): number | undefined {
+    return this.#place.count(this.node, most)
   }
 
   has(input: number): boolean {

@@ -18,9 +18,12 @@ export interface ShapeOptions {
   readonly dims?: Readonly<Record<string, number>>
   /** Which branch of an If is taken where its condition is not known. Default: what both agree on is known. */
   readonly branch?: Branch
-  /** A made-up number where data decide how many there are: of what is not 0, of boxes that are left, of passes of a Loop. Default: such shapes are not known */
-  readonly count?: number
+  /** How many there are where data decide: of what is not 0, of boxes that are left, of passes of a Loop. Default: such shapes are not known */
+  readonly counts?: Counts
 }
+
+/** A number for the node that makes the value `id`, at most `most`, where that follows from the model. Undefined: it is not known. */
+export type Counts = (id: string, most: number | undefined) => number | undefined
 
 /** What is known of values, by id: the name in the main graph, elsewhere with the way to it in front, as in `visitNodes`. */
 export interface Shapes {
@@ -67,7 +70,7 @@ async function prepare(model: Model): Promise<Inferring> {
   const constants = await smallConstants(model)
   const infer = (options: ShapeOptions = {}, symbols: Symbols) => {
     const { facts, sizes } = inputShapes(model.graph, options, symbols)
-    const inference = new Inference(model, constants, { branch: options.branch, count: options.count, sizes })
+    const inference = new Inference(model, constants, { branch: options.branch, counts: options.counts, sizes })
     inference.graph(model.graph, { names: new Map(facts), path: '', opsets: model.opsets })
     return inference
   }
@@ -155,7 +158,7 @@ interface Place {
 
 interface Given {
   readonly branch: Branch | undefined
-  readonly count: number | undefined
+  readonly counts: Counts | undefined
   readonly sizes: Readonly<Record<string, number>>
 }
 
@@ -171,13 +174,13 @@ class Inference implements Shapes {
   readonly #calls = new Set<LocalFunction>()
 
   readonly #branch: Branch | undefined
-  readonly #count: number | undefined
+  readonly #counts: Counts | undefined
   /** Of the symbols of the model's inputs. */
   readonly #sizes: Readonly<Record<string, number>>
 
-  constructor(model: Model, constants: ReadonlyMap<Tensor, InferenceFacts>, { branch, count, sizes }: Given) {
+  constructor(model: Model, constants: ReadonlyMap<Tensor, InferenceFacts>, { branch, counts, sizes }: Given) {
     this.#branch = branch
-    this.#count = count
+    this.#counts = counts
     this.#sizes = sizes
     this.#constants = constants
     this.#functions = new Map(model.functions.map((each) => [`${each.domain}.${each.name}`, each]))
@@ -235,7 +238,7 @@ class Inference implements Shapes {
     return new NodeCall(node, {
       opset: place.opsets.get(node.domain) ?? 1,
       branch: this.#branch,
-      count: this.#count,
+      count: ({ outputs }, most) => this.#counts?.(`${place.path}${outputs.find((name) => name !== '') ?? ''}`, most),
       fact: (name) => lookUp(place, name),
       factOf: this.#factOf,
       infer: (graph, attribute) =>

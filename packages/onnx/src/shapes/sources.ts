@@ -108,7 +108,7 @@ function labelled(node: Node, labels: ReadonlyMap<number, InferenceFacts>, facts
     node,
     opset: facts.opset,
     branch: undefined,
-    count: undefined,
+    count: () => undefined,
     shape: facts.shape,
     value(input) {
       const numbers = facts.numbers(input)

@@ -152,7 +152,7 @@ function tieSteps(site: AxisSite, { from, out, start, step, at }: Steps): void {
   if (start === undefined || step === undefined || !site.isFixedInput(0, at)) return
   const first =
     step > 0 ? Math.max(start < 0 ? start + from.size : start, 0) : Math.min(start < 0 ? start + from.size : start, from.size - 1)
-  tiePicked(site, { from, out, positions: Array.from({ length: out.size }, (_, i) => first + i * step) })
+  tiePicked(site, { from, out, positions: Array.from({ length: out.size }, (_, i) => first + i * step), isListed: false })
 }
 
 /** Rows of a table: its other axes pass. The axis itself is held, unless the same positions are always taken, in an order that can be told. */
@@ -178,7 +178,10 @@ function gather(site: AxisSite): void {
   else {
     // What is taken stands in the indices, which are written anew: they are no axis of what is cut, nor of what changes places.
     const from = data[at]!
-    tiePicked(site, { from, out: out[at]!, positions: positions.map((index) => (index < 0 ? index + from.size : index)) })
+    tiePicked(site, {
+      ...{ from, out: out[at]!, isListed: true },
+      positions: positions.map((index) => (index < 0 ? index + from.size : index)),
+    })
     site.free(...indices)
   }
   if (site.isConstant(0) && data.length === 2) site.role('embedding', data[1 - at])

@@ -1,5 +1,5 @@
-import { isRouted } from '../../experts/routing.js'
-import { type Axis, atom, keepAtLeast, productOf } from '../axis.js'
+import { isRoutedInGroups } from '../../experts/routing.js'
+import { type Axis, atom, factorsOf, keepAtLeast, productOf } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { each, fromFront, tieAll } from './broadcast.js'
 
@@ -62,10 +62,11 @@ interface Choice {
 function choose(site: AxisSite, { over, k, indices }: Choice): void {
   const along = site.input(0)![over]!
   site.role('chosen', along)
-  if (!isRouted(along)) return
+  if (!isRoutedInGroups(along)) return
   const says = `${site.node.op} '${site.name}'`
   site.route(0, over, `${says} works along it`)
-  keepAtLeast(along, k, `${says} chooses ${k} of its positions`)
+  // All may be of one group.
+  keepAtLeast(factorsOf(along).at(-1)!, k, `${says} chooses ${k} of its positions`)
   site.tellPositions(indices, along)
 }
 

@@ -1,3 +1,4 @@
+import { spelledEinsum } from '@pare/onnx'
 import type { Axis } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { each, tieBroadcast } from './broadcast.js'
@@ -87,12 +88,13 @@ export function gemm(
   }
 }
 
-/** One letter is one axis; a letter that the output lacks is summed over. Ellipses and letters twice in a term are held. */
+/** One letter is one axis; a letter that the output lacks is summed over. Letters twice in a term, and axes that are stretched, are held. */
 function einsum(site: AxisSite): void {
-  const equation = site.string('equation')
-  const terms = equation === undefined ? undefined : termsOf(equation)
   const values = [...site.node.inputs.map((_, i) => site.input(i)), site.output(0)]
-  if (terms === undefined || terms.length !== values.length) return
+  const ranks = values.slice(0, -1).map((axes) => axes?.length ?? -1)
+  const spelled = spelledEinsum(site.string('equation') ?? '', ranks)
+  const terms = spelled && [...spelled.inputs, spelled.output]
+  if (terms === undefined) return
   const letters = new Map<string, Axis>()
   for (const [i, term] of terms.entries()) {
     if (values[i]?.length !== term.length || new Set(term).size !== term.length) return
@@ -106,15 +108,6 @@ function einsum(site: AxisSite): void {
   for (const [i, term] of terms.entries())
     for (const [axis, letter] of [...term].entries()) site.tie(values[i]![axis], letters.get(letter))
   sumLetters(site, terms, letters)
-}
-
-/** Terms of the inputs and, last, of the output: without an arrow, the letters that occur once, sorted. */
-function termsOf(equation: string): string[] | undefined {
-  const [left, right] = equation.replaceAll(/\s/g, '').split('->')
-  if (left === undefined || !/^[A-Za-z,]*$/.test(left + (right ?? ''))) return undefined
-  const letters = left.replaceAll(',', '')
-  const implicit = [...letters].filter((letter) => letters.split(letter).length === 2).sort()
-  return [...left.split(','), right ?? implicit.join('')]
 }
 
 function sumLetters(site: AxisSite, terms: readonly string[], letters: ReadonlyMap<string, Axis>): void {

@@ -1,6 +1,6 @@
 import { madeBy } from '@pare/onnx'
-import { isRouted } from '../../experts/routing.js'
-import { addRole, atom, pin, productOf, rootOf } from '../axis.js'
+import { isRoutedInGroups } from '../../experts/routing.js'
+import { addRole, atom, atomsOf, pin, productOf } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { each, fromFront, tieAll, tieBroadcast } from './broadcast.js'
 
@@ -130,9 +130,10 @@ function softmax(site: AxisSite): void {
   tieAll(site, x, out, (axis) => isOld && axis > over)
   const says = `${site.node.op} '${site.name}' works along it`
   // Shares of experts may become fewer: those of the others grow.
-  const isRouter = site.node.op === 'Softmax' && rootOf(x[over]!).roles.has('matmul-out') && rootOf(x[over]!).pin === undefined
+  const isMade = [...atomsOf(x[over]!)].every(({ roles, pin: held }) => roles.has('matmul-out') && held === undefined)
+  const isRouter = site.node.op === 'Softmax' && isMade
   if (isRouter && (!isOld || over === x.length - 1)) addRole(x[over]!, 'chosen')
-  if (!isRouter || !isRouted(x[over])) return pin(out[over]!, says)
+  if (!isRouter || !isRoutedInGroups(x[over])) return pin(out[over]!, says)
   site.route(0, over, says)
   site.tie(x[over], out[over])
   site.vanish(0, x[over])

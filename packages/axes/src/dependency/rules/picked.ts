@@ -1,4 +1,4 @@
-import { type Axis, atom, pin, productOf, sumOf, turnedOf } from '../axis.js'
+import { type Axis, atom, keepAtLeast, pin, productOf, sumOf, turnedOf } from '../axis.js'
 import type { AxisSite } from '../site.js'
 
 /** Some positions of an axis, in an order that is always the same. */
@@ -7,12 +7,14 @@ export interface AxisPick {
   readonly out: Axis
   /** For each position of `out` the one of `from`, counted from the front. */
   readonly positions: readonly number[]
+  /** Whether they stand in a list, which a cut can write anew. A step of a Slice leaves only what it divides. */
+  readonly isListed: boolean
 }
 
 /**
  * Ties both axes: where sums and products of axes can say the order, by these, which may be split further (stretches in another order, as a roll has them; every
- * k-th position; an axis of pairs turned round, as channels are shuffled; each position again and again), and where all positions are there once, in any order.
- * Some of them in an order that is none of these hold both.
+ * k-th position; an axis of pairs turned round, as channels are shuffled; each position again and again), else by the list of positions: all of them once, or, where a
+ * list states them and can be written anew, any of them, some perhaps again.
  */
 export function tiePicked(site: AxisSite, picked: AxisPick): void {
   const { from, out, positions } = picked
@@ -24,7 +26,7 @@ export function tiePicked(site: AxisSite, picked: AxisPick): void {
       tieEvery(site, picked) ||
       tieAgain(site, picked) ||
       tieStretches(site, picked) ||
-      tieTurned(site, picked))
+      tieListed(site, picked))
   if (!tied) for (const axis of [from, out]) pin(axis, `${says} puts its positions in an order that pare does not follow`)
   site.free(from, out)
 }
@@ -63,7 +65,8 @@ function tieAgain(site: AxisSite, { from, out, positions }: AxisPick): boolean {
 }
 
 /** A few stretches, or many that are two positions and more on average; none of them twice. */
-function tieStretches(site: AxisSite, { from, out, positions }: AxisPick): boolean {
+function tieStretches(site: AxisSite, { from, out, positions, isListed }: AxisPick): boolean {
+  if (!isListed) return false
   const stretches = stretchesOf(positions)
   if (stretches.length > Math.max(FEW, positions.length / 2)) return false
   const inOrder = [...stretches].sort((a, b) => a.start - b.start)
@@ -81,10 +84,16 @@ function tieStretches(site: AxisSite, { from, out, positions }: AxisPick): boole
 
 const FEW = 4
 
-/** All positions, each once. */
-function tieTurned(site: AxisSite, { from, out, positions }: AxisPick): boolean {
-  if (positions.length !== from.size || new Set(positions).size !== positions.length) return false
-  site.tie(out, turnedOf(from, Int32Array.from(positions)))
+/** By the list itself. Where it leaves some out, so many stay that one of those that it takes does. */
+function tieListed(site: AxisSite, { from, out, positions, isListed }: AxisPick): boolean {
+  const isAll = positions.length === from.size && new Set(positions).size === positions.length
+  if (!isAll && !isListed) return false
+  const axis = turnedOf(from, Int32Array.from(positions))
+  const { of, order } = axis.turned ?? {}
+  const left = of === undefined ? 0 : of.size - new Set(order).size
+  if (left > 0)
+    keepAtLeast(of!, left + 1, `${site.node.op} '${site.name}' takes ${of!.size - left} of its positions, and one of them stays`)
+  site.tie(out, axis)
   return true
 }
 

@@ -58,7 +58,11 @@ describe('matrices', () => {
     ],
     ['Einsum', between('k = Einsum<equation = "nk, mk -> nm">(h, t)', 'float[6, 8] t', 6), 'w 5! 8a, t 6b 8a, v 6b 2!'],
     ['Einsum, a diagonal', between('k = Einsum<equation = "ij,kk->ij">(h, t)', 'float[8, 8] t'), 'w 5! 8!, t 8! 8!'],
-    ['Einsum, an ellipsis', between('k = Einsum<equation = "...k,km->...m">(h, t)', 'float[8, 8] t'), 'w 5! 8!, t 8! 8!'],
+    [
+      'Einsum, an ellipsis',
+      between('k = Einsum<equation = "...k,km->...m">(h, t)', 'float[8, 8] t'),
+      'w 5! 8a, t 8a 8b, v 8b 2!',
+    ],
   ])('%s', async (_, tiny, expected) => expect(await axesOf(tiny, namesOf(expected))).toBe(expected))
 })
 

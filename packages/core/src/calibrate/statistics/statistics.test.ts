@@ -43,16 +43,16 @@ test('data that are not there are asked for, with what is needed of them', async
 
 test('weights whose inputs are not measured are left, with the reason, and the others measured', async () => {
   const stack = parseText(
-    'g (float[2, N, 2] x) => (float[2, N, 2] z) <float[2, 2, 2] a = {1, 2, 3, 4, 5, 6, 7, 8}, float[2, 2] b = {5, 6, 7, 8}> { y = MatMul(x, a) z = MatMul(y, b) }',
+    'g (float[2, N, 2] x) => (float[2, N, 2] z) <float[2, 2, 2] a = {1, 2, 3, 4, 5, 6, 7, 8}, float[2, 2] b = {5, 6, 7, 8}> { y = Einsum<equation = "sni,tij->snj">(x, a) z = MatMul(y, b) }',
   )
   const { left, measured } = await measureAll(stack, [wanda], {
     forward: forwardOver({ x: { data: Float32Array.of(1, 2, 3, -2), shape: [2, 1, 2] } }),
   })
-  expect(left).toEqual([{ id: 'a', reason: expect.stringContaining('a stack of matrices has inputs of its own for each') }])
+  expect(left).toEqual([{ id: 'a', reason: expect.stringContaining('what Einsum multiplies it with is not measured') }])
   const [a, b] = weightsOf(stack)
   const before = (await statisticsFor(wanda, { model: stack, weights: [b!] }, { seed: 1, measured }))!
   expect(before.of(b!).squares!.values).toHaveLength(2)
-  expect(() => before.of(a!)).toThrow('a stack of matrices')
+  expect(() => before.of(a!)).toThrow('what Einsum multiplies it with')
 })
 
 describe('a mask by statistics', () => {

@@ -49,10 +49,11 @@ function enter(call: OperatorCall): Facts {
 function loop(call: OperatorCall): Facts {
   const { inputs, outputs } = call.node
   const carried = inputs.length - 2 - outputs.length
+  const passes = call.count()
   return outputs.map((_, i) => {
     const shape = call.shape(1 + i)
     if (i < carried) return carriedOn(shape, call.shape(2 + outputs.length + i))
-    return shape === undefined || call.count === undefined ? undefined : { shape: [call.count, ...shape] }
+    return shape === undefined || passes === undefined ? undefined : { shape: [passes, ...shape] }
   })
 }
 

@@ -169,15 +169,30 @@ function argument(call: OperatorCall): Facts {
 function nonZero(call: OperatorCall): Facts {
   const [shape, value] = [call.shape(0), call.value(0)]
   if (shape === undefined || shape.length === 0) return []
-  if (value === undefined) return counted(call, (count) => [shape.length, count])
+  if (value === undefined) return counted(call, { most: product(shape), shapeOf: (count) => [shape.length, count] })
   const places = forEachPosition(shape, (position, flat) => (value.numbers[flat] === 0 ? [] : [[...position]])).flat()
   const numbers = shape.flatMap((_, axis) => places.map((position) => position[axis]!))
   return [{ shape: [shape.length, places.length], value: { type: 'int64', numbers } }]
 }
 
 /** Where data decide how many there are. */
-function counted({ count }: OperatorCall, shapeOf: (count: number) => readonly number[]): Facts {
+function counted(call: OperatorCall, { most, shapeOf }: Counted): Facts {
+  const count = call.count(most)
   return count === undefined ? [] : [{ shape: shapeOf(count) }]
+}
+
+interface Counted {
+  /** Undefined: that does not follow. */
+  readonly most: number | undefined
+  shapeOf(count: number): readonly number[]
+}
+
+/** [count, 3]: of each class of each image as many boxes as are asked for, and no more than there are. */
+function nonMaxSuppression(call: OperatorCall): Facts {
+  const [boxes, scores] = [call.shape(0)?.[1], call.shape(1)]
+  const limit = call.has(2) ? (call.value(2)?.numbers[0] ?? Number.POSITIVE_INFINITY) : 0
+  const most = boxes === undefined || scores === undefined ? undefined : Math.min(limit, boxes) * product(scores.slice(0, 2))
+  return counted(call, { most, shapeOf: (count) => [count, 3] })
 }
 
 /** Positions where a condition holds, of one axis or of the elements in a row. */
@@ -186,7 +201,10 @@ function compress(call: OperatorCall): Facts {
   const given = call.int('axis')
   const axis = shape && given !== undefined ? axisOf(given, shape.length) : undefined
   if (shape === undefined || (given !== undefined && axis === undefined)) return []
-  return counted(call, (count) => (axis === undefined ? [count] : shape.map((size, i) => (i === axis ? count : size))))
+  return counted(call, {
+    most: Math.min(axis === undefined ? product(shape) : shape[axis]!, call.shape(1)?.[0] ?? Number.POSITIVE_INFINITY),
+    shapeOf: (count) => (axis === undefined ? [count] : shape.with(axis, count)),
+  })
 }
 
 /** Different elements or slices; the first positions and counts of these, and where each of the input is among them. */
@@ -194,10 +212,12 @@ function unique(call: OperatorCall): Facts {
   const shape = call.shape(0)
   const given = call.int('axis')
   const axis = shape && given !== undefined ? axisOf(given, shape.length) : undefined
-  if (shape === undefined || (given !== undefined && axis === undefined) || call.count === undefined) return []
-  const list = { shape: [call.count] }
-  const different = axis === undefined ? list : { shape: shape.map((size, i) => (i === axis ? call.count! : size)) }
-  return [different, list, { shape: [axis === undefined ? product(shape) : shape[axis]!] }, list]
+  if (shape === undefined || (given !== undefined && axis === undefined)) return []
+  const all = axis === undefined ? product(shape) : shape[axis]!
+  const count = call.count(all)
+  if (count === undefined) return []
+  const list = { shape: [count] }
+  return [axis === undefined ? list : { shape: shape.with(axis, count) }, list, { shape: [all] }, list]
 }
 
 function cumulate(call: OperatorCall): Facts {
@@ -246,7 +266,7 @@ export const pick: ShapeRules = {
   ArgMax: argument,
   ArgMin: argument,
   NonZero: nonZero,
-  NonMaxSuppression: (call) => counted(call, (count) => [count, 3]),
+  NonMaxSuppression: nonMaxSuppression,
   Compress: compress,
   Unique: unique,
   CumSum: cumulate,

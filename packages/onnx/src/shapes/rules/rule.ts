@@ -32,8 +32,8 @@ export interface OperatorCall extends Pick<Attributes, 'int' | 'ints' | 'float' 
   tensor(attribute: string): Fact | undefined
   /** Which branch of an If is taken where its condition is not known. Undefined: what both agree on. */
   readonly branch: Branch | undefined
-  /** A made-up number of what data decide how many there are of. Undefined: that is not known. */
-  readonly count: number | undefined
+  /** How many there are of what data decide, at most `most`, where that follows. Undefined: that is not known. */
+  count(most?: number): number | undefined
   /** Infers the graph of an attribute; its outputs. */
   graph(attribute: string): Facts
 }
