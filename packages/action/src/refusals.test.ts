@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { events } from './testing/events.js'
 import { skipReason } from './testing/node24.js'
 import { runStep, type Services, startServices, startStep } from './testing/runner.js'
@@ -22,7 +22,7 @@ describe.skipIf(skipped !== undefined)(
   () => {
     let services: Services
     let machine: Machine
-    const toolCache = sharedToolCache()
+    const toolCache = sharedToolCache(afterAll)
     beforeEach(async () => {
       services = await startServices()
       machine = makeMachine(toolCache)

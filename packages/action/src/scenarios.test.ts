@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { runResults } from '@pare/report'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { repository } from './testing/action-yml.js'
 import { zipNames } from './testing/artifact-service.js'
 import { events } from './testing/events.js'
@@ -46,7 +46,7 @@ const DIGITS = [
 describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (skipped: ${skipped})`}`, () => {
   let services: Services
   let machine: Machine
-  const toolCache = sharedToolCache()
+  const toolCache = sharedToolCache(afterAll)
   beforeEach(async () => {
     services = await startServices()
     machine = makeMachine(toolCache)

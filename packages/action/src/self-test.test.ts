@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { repository } from './testing/action-yml.js'
 import { events } from './testing/events.js'
@@ -10,7 +10,7 @@ import { checkOut, makeMachine, sharedToolCache } from './testing/workspace.js'
 
 // A ResNet-20 with accuracy 0.9840 on 2,000 digits. One tool cache for all: the first step fills it, as on a machine that is kept.
 const skipped = skipReason()
-const toolCache = sharedToolCache()
+const toolCache = sharedToolCache(afterAll)
 
 async function run(inputs: Readonly<Record<string, string>>): Promise<StepResult> {
   await using services = await startServices()

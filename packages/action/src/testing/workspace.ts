@@ -1,7 +1,6 @@
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll } from 'vitest'
 import { repository } from './action-yml.js'
 
 /** A machine's folders as a hosted runner has them, outside of this repository: no `node_modules` above or below. */
@@ -41,8 +40,8 @@ export function makeMachine(toolCache?: string): Machine {
   }
 }
 
-/** A tool cache that the first step of a file of tests fills, for the steps after it. */
-export function sharedToolCache(): string {
+/** A tool cache that the first step of a file of tests fills, for the steps after it. `afterAll`: that of the test runner, who removes it. */
+export function sharedToolCache(afterAll: (end: () => void) => void): string {
   const folder = mkdtempSync(join(tmpdir(), 'pare-toolcache-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   return folder
