@@ -61,6 +61,11 @@ describe('wrong arguments', () => {
       "pare: unknown option '--sparsty'.",
       'did you mean --sparsity? Otherwise see: pare prune --help',
     ],
+    [
+      ['prune', 'm.onnx', '--max-drop', '0.01'],
+      "pare: unknown option '--max-drop'.",
+      'it is an option of pare run, pare plan-run, pare merge, pare check. Otherwise see: pare prune --help',
+    ],
     [['prune'], "pare: missing required argument 'model'.", 'see: pare prune --help'],
     [['prune', 'a', 'b'], "pare: too many arguments for 'prune'. Expected 1 argument but got 2.", 'see: pare prune --help'],
     [['evaluate', 'm.onnx'], "pare: required option '--data <file>' not specified.", 'see: pare evaluate --help'],

@@ -25,7 +25,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return outcome.exitCode
   } catch (error) {
     if (error instanceof CommanderError && isHelp(error)) return error.exitCode === 0 ? EXIT.pass : EXIT.usage
-    return tell(error, { io, flags, command: argv.find((word) => !word.startsWith('-')) ?? '' })
+    return await tell(error, { io, flags, command: argv.find((word) => !word.startsWith('-')) ?? '' })
   }
 
   async function start(): Promise<Context> {
@@ -45,7 +45,7 @@ function isHelp(error: CommanderError): boolean {
 }
 
 /** Tells what went wrong, on stderr or as the one JSON document, and returns the exit code. */
-function tell(error: unknown, { io, flags, command }: { io: Io; flags: OutputFlags; command: string }): number {
+async function tell(error: unknown, { io, flags, command }: { io: Io; flags: OutputFlags; command: string }): Promise<number> {
   const interrupted = io.signal.aborted || isAbort(error)
   // A command that keeps what it did so far says so itself.
   const report = interrupted
@@ -53,7 +53,7 @@ function tell(error: unknown, { io, flags, command }: { io: Io; flags: OutputFla
       ? reportOf(error)
       : INTERRUPTED
     : error instanceof CommanderError
-      ? reportOfArguments(error, command)
+      ? await reportOfArguments(error, command)
       : reportOf(error)
   const { message, hint, problems } = report
   if (flags.json) io.stdout.write(`${toJson({ schemaVersion: 1, command, error: { message, hint, problems } })}\n`)
@@ -66,15 +66,29 @@ function tell(error: unknown, { io, flags, command }: { io: Io; flags: OutputFla
 const INTERRUPTED: FailureReport = { kind: 'infrastructure', message: 'pare: interrupted. Nothing half written is left behind.' }
 
 /** "error: unknown option '--sparsty'\n(Did you mean --sparsity?)" → who, what, and the suggestion as hint. */
-function reportOfArguments(error: CommanderError, command: string): FailureReport {
+async function reportOfArguments(error: CommanderError, command: string): Promise<FailureReport> {
   const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
+  const others = error.code === 'commander.unknownOption' ? await commandsWith(/'(--[\w-]+)/.exec(first)?.[1]) : []
   const help = `see: pare ${error.code === 'commander.unknownCommand' ? '' : `${command} `}--help`
-  const guess = suggestion?.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?')
+  const elsewhere = others.length === 0 ? undefined : `it is an option of ${others.map((name) => `pare ${name}`).join(', ')}.`
+  const guess = elsewhere ?? suggestion?.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?')
   return {
     kind: 'usage',
     message: `pare: ${first.replace(/\.?$/, '.')}`,
     hint: guess === undefined ? help : `${guess} Otherwise ${help}`,
   }
+}
+
+/** The commands that take an option which another does not. */
+async function commandsWith(flag: string | undefined): Promise<readonly string[]> {
+  if (flag === undefined) return []
+  const [{ COMMANDS }, { flagsOf, optionsOf }] = await Promise.all([
+    import('../options/commands.js'),
+    import('../options/options.js'),
+  ])
+  return (Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]).filter((name) =>
+    optionsOf(name).some((option) => flagsOf(option).split(/,? /).includes(flag)),
+  )
 }
 
 const STYLES = { bold: (text: string) => `\u001b[1;31m${text}\u001b[0m`, dim: (text: string) => `\u001b[2m${text}\u001b[0m` }
