@@ -98,7 +98,7 @@ function describe({ task, purpose, data, look }: LookedAt) {
       ...(look.batch !== undefined && { batch: look.batch }),
       ...(look.msPerSample !== undefined && { msPerSample: look.msPerSample }),
       ...(isKnown && { runMs: passes * look.samples! * look.msPerSample! }),
-      ...{ peakMemoryBytes: look.peakMemoryBytes, notes: look.notes },
+      ...{ peakMemoryBytes: look.peakMemoryBytes, notes: [...look.notes, ...look.doubts] },
     }),
   }
 }

@@ -42,6 +42,24 @@ describe('before anything is pruned', () => {
     expect(await folder.files()).toEqual(before)
   })
 
+  it('a model that does not know its labels is told of, unless that is allowed', async () => {
+    await using folder = await project()
+    const rows = Array.from({ length: 300 }, (_, i) =>
+      [...Array.from({ length: 64 }, (_, k) => (i * (k + 3)) % 17), i % 10].join(','),
+    )
+    const names = [...Array.from({ length: 64 }, (_, k) => `input[${k}]`), 'label']
+    await writeFile(join(folder.path, 'odd.csv'), [names.join(','), ...rows].join('\n'))
+    const argv = ['run', 'model.onnx', '--data', 'odd.csv', '--sparsity', '0.3']
+    const { exitCode, stderr } = await pare(argv, { cwd: folder.path })
+    expect(exitCode).toBe(3)
+    expect(stderr).toMatch(/^warning: model\.onnx, before anything is pruned: accuracy of 0\.\d+ on 300 samples is /m)
+    expect(stderr.indexOf('before anything is pruned')).toBeLessThan(stderr.indexOf('deciding what goes'))
+    const allowed = await pare([...argv, '--allow-worthless-reference'], { cwd: folder.path })
+    expect(allowed.stderr).not.toContain('before anything is pruned')
+    const checked = await pare(['check', 'model.onnx', '--data', 'odd.csv'], { cwd: folder.path })
+    expect(checked.stdout).toMatch(/odd\.csv: accuracy of 0\.\d+ on 300 samples is /)
+  })
+
   it('a model that does not run here is no model that can be used', async () => {
     await using folder = await project()
     await writeFile(join(folder.path, 'broken.onnx'), 'no model')

@@ -47,6 +47,18 @@ export async function lookFirst(tasks: readonly Task[], work: LookWork): Promise
   return seen
 }
 
+/** Why a drop would say nothing, of models whose gate does not allow that. */
+export function doubtsOf(looks: readonly LookedAt[]): ReadonlySet<string> {
+  return new Set(
+    looks.flatMap(({ task: { name, demands = [] }, purpose, look }) => {
+      const isAllowed = demands.length > 0 && demands.every(({ allowWorthlessReference }) => allowWorthlessReference === true)
+      return purpose !== 'evaluation' || isAllowed
+        ? []
+        : (look?.doubts ?? []).map((doubt) => `${name}, before anything is pruned: ${doubt}`)
+    }),
+  )
+}
+
 /** Throws one Failure with every model that does not run here. */
 export function refuseFailed(looks: readonly LookedAt[]): void {
   const failed = looks.filter(({ failure }) => failure !== undefined)

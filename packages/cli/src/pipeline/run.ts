@@ -16,7 +16,7 @@ import { type ModelRun, type RunPlace, runModel } from './examine.js'
 import { environmentOf } from './facts/environment.js'
 import { repeatedSamples } from './facts/repeated-samples.js'
 import { type SourceVariables, sourceOf } from './facts/source.js'
-import { lookFirst } from './first-look.js'
+import { doubtsOf, lookFirst } from './first-look.js'
 import type { ReferenceScores } from './measure.js'
 
 export interface RunOptions {
@@ -109,7 +109,9 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
   await using opened = await openRun(options)
   const { tasks, ledger, carried, work, engine, config } = opened
   const { cwd, progress, signal } = work
-  const repeated = await repeatedSamples(await lookFirst(tasks, work))
+  const looks = await lookFirst(tasks, work)
+  for (const doubt of doubtsOf(looks)) progress.note(`warning: ${doubt}`)
+  const repeated = await repeatedSamples(looks)
   for (const [{ name }, sentences] of repeated) for (const sentence of sentences) progress.note(`warning: ${name}: ${sentence}`)
   const runner = await start(opened)
   const folder = resolve(cwd, options.outDir ?? DEFAULT_OUT)

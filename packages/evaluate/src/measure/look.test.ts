@@ -76,7 +76,30 @@ it('finds NaN in the output, and says where the output is the same whatever the 
   expect(look.problem?.message).toBe("output 'y' holds NaN for sample 1.")
   const same = await write('h = MatMul(x, w) z = Sub(h, h) y = Cos(z)')
   expect(same.problem).toBeUndefined()
-  expect(same.notes).toEqual([expect.stringContaining("output 'y' is the same for 16 samples, whatever the input")])
+  expect(same.doubts).toEqual([expect.stringContaining("output 'y' is the same for 16 samples, whatever the input")])
+})
+
+it('says where the model is no better than one who does not look, by the samples that it ran on', async () => {
+  const data = join(folder, 'signs.csv')
+  const at = async (labelOf: (sign: number, i: number) => number, count = 240, metrics = ['accuracy']) => {
+    const lines = Array.from({ length: count }, (_, i) => {
+      const sign = i % 2 === 0 ? 1 : -1
+      return `${sign},${-sign},${labelOf(sign, i)}`
+    })
+    await writeFile(data, ['x[0],x[1],label', ...lines].join('\n'))
+    return lookAtData({ model: join(folder, 'm.onnx'), data, metrics, batch: 16 })
+  }
+  // (1, −1) gives (1, −1, 0), and (−1, 1) gives (−1, 1, 0).
+  expect((await at((sign) => (sign > 0 ? 0 : 1))).doubts).toEqual([])
+  const shuffled = (_: number, i: number) => Math.floor(i / 2) % 2
+  expect((await at(shuffled)).doubts).toEqual([
+    expect.stringContaining('accuracy of 0.5 on 240 samples is no better than always answering class'),
+  ])
+  expect((await at(shuffled, 240, ['agreement'])).doubts).toEqual([])
+  // What comes later may be better.
+  const model = { model: join(folder, 'm.onnx'), data, metrics: ['accuracy'], batch: 16, readingMs: -1 }
+  await at(shuffled)
+  expect(await lookAtData(model)).toMatchObject({ read: 16, doubts: [] })
 })
 
 it('finds metrics that do not fit, and data that are not there', async () => {

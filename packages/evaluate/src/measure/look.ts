@@ -1,3 +1,5 @@
+import { worthless } from '@pare/gate'
+import type { Metric } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import { type Batch, type DataSet, firstOf, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
@@ -8,6 +10,7 @@ import { openSession, type Runtime } from '../process/runtime.js'
 import { chooseBatch } from './batch-size.js'
 import { runFor } from './judge.js'
 import { openMeasured, prepareRuns } from './measured.js'
+import { startInputs, startScores } from './scores.js'
 
 /** A model and its data, looked at before anything is done with them. */
 export interface LookRequest extends EvaluateRequest {
@@ -34,10 +37,17 @@ export interface FirstLook {
   /** Of the samples that were read, in base64: see `sharedSamples`. */
   readonly fingerprints?: string
   readonly notes: readonly string[]
+  /** Why a drop of the metrics would say nothing, by the samples that the model ran on: it answers all of them alike, or no better than one who does not look. */
+  readonly doubts: readonly string[]
 }
 
+/** After how many milliseconds the model is run on no more batches. */
+const RUNNING_MS = 500
+/** On fewer samples a good model may look no better than chance. */
+const FEWEST_JUDGED = 200
+
 /**
- * Opens the model and its data, reads samples until all are read or the time is over, runs the model on the first and the last batch of them, and reads what comes out
+ * Opens the model and its data, reads samples until all are read or the time is over, runs the model on the first batches and the last of them, and reads what comes out
  * as the metrics will. Throws PareError where the model itself cannot be opened: that is no matter of the data.
  */
 export async function look(runtime: Runtime, { readingMs = 10_000, ...request }: LookRequest): Promise<FirstLook> {
@@ -48,7 +58,7 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
     batchAxis: request.batchAxis,
     ...(threads !== undefined && { threads }),
   })
-  const found: Seen = { read: 0, notes: [] }
+  const found: Seen = { read: 0, notes: [], doubts: [] }
   try {
     const measured = await openMeasured(model, request)
     const { metrics, output, data } = measured
@@ -57,6 +67,7 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
     Object.assign(found, { batch: batch.size }, output !== undefined && { output })
     const { context, running } = await prepareRuns(measured, { model, request, batch })
     let outcome: Awaited<ReturnType<typeof runFor>> | undefined
+    const worth = startWorth(metrics, output)
     const judge = async (read: Batch, { runs }: { readonly runs: boolean }) => {
       // Writing takes long: one answer shows whether it works, and about how long.
       const seen = read.prompts === undefined ? read : firstOf(read, 1)
@@ -65,28 +76,33 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
         const fed = batch.fixed ? padBatch(part, batch.size) : part
         const start = performance.now()
         outcome = await runFor(model, fed, running)
-        found.msPerSample = (performance.now() - start) / (part.prompts === undefined ? fed.size : 1)
+        found.msPerSample ??= (performance.now() - start) / (part.prompts === undefined ? fed.size : 1)
       }
       if (runs && outcome !== undefined && output !== undefined) {
         refuseNaN(outcome.output, output, part)
         // The last batch says no more than the first.
         const note = found.read === 0 ? sameNote(outcome.output, output, part) : undefined
-        if (note !== undefined) found.notes = [...found.notes, note]
+        if (note !== undefined) found.doubts = [note]
       }
       if (outcome === undefined || output === undefined) return
       // What was asked is read as a whole already.
       if ((part.questions ?? part.prompts ?? part.pairs) !== undefined && !runs) return
       // Labels of other batches are read beside what came out for the first. What compares with a reference compares the model with itself here.
-      judgeBatch({ ...outcome, batch: part, name: output, context, reference: outcome.output }, metrics)
+      const judged = judgeBatch({ ...outcome, batch: part, name: output, context, reference: outcome.output }, metrics)
+      if (runs) worth.add(judged, part)
     }
     const prints: Uint8Array[] = []
     const noted = async (read: Batch, how: { readonly runs: boolean }) => {
       if (request.fingerprints === true) prints.push(fingerprints(read))
       await judge(read, how)
     }
-    const last = await readThrough(data, { size: batch.size, found, end: performance.now() + readingMs, judge: noted })
+    const last = await readThrough(data, {
+      ...{ size: batch.size, found, judge: noted },
+      ...{ end: performance.now() + readingMs, runningEnd: performance.now() + RUNNING_MS },
+    })
     if (prints.length > 0) found.fingerprints = Buffer.concat(prints).toString('base64')
     if (last !== undefined) await judge(last, { runs: true })
+    if (found.doubts.length === 0) found.doubts = worth.doubts(data.samples)
     return found
   } catch (error) {
     if (!(error instanceof PareError)) throw error
@@ -95,6 +111,31 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       ...found,
       problem: { message, untrusted: 'kind' in error && error.kind === 'untrusted', ...(hint !== undefined && { hint }) },
     }
+  }
+}
+
+/** What the metrics make of the samples that were run. */
+function startWorth(metrics: readonly Metric[], output: string | undefined) {
+  // With itself a model agrees.
+  const judged = metrics.map(({ needs }) => needs.against !== 'reference')
+  const scores = startScores(metrics)
+  const inputs = startInputs()
+  let ran = 0
+  return {
+    add(samples: ReturnType<typeof judgeBatch>, batch: Batch) {
+      scores.add(samples, batch)
+      inputs.add(batch)
+      ran += batch.size
+    },
+    /** `all`: how many samples there are. */
+    doubts(all: number | undefined): string[] {
+      if (output === undefined || ran === 0 || (ran < FEWEST_JUDGED && ran !== all)) return []
+      const names = new Set(metrics.filter((_, at) => judged[at]).map(({ name }) => name))
+      return scores
+        .finish(output, inputs.same())
+        .measurements.filter(({ metric }) => names.has(metric))
+        .flatMap((measurement) => worthless(measurement))
+    },
   }
 }
 
@@ -133,16 +174,19 @@ interface Through {
   readonly size: number
   readonly found: Seen
   readonly end: number
+  /** When batches are no longer run. */
+  readonly runningEnd: number
   readonly judge: (batch: Batch, how: { readonly runs: boolean }) => Promise<void>
 }
 
-/** Reads batches, and gives the last one, where it is another than the first. */
-async function readThrough(data: DataSet, { size, found, end, judge }: Through): Promise<Batch | undefined> {
+/** Reads batches, and gives the last one, where it was not run. */
+async function readThrough(data: DataSet, { size, found, end, runningEnd, judge }: Through): Promise<Batch | undefined> {
   const labels = new Map<number, number>()
   let last: Batch | undefined
   for await (const batch of data.batches(size)) {
-    await judge(batch, { runs: found.read === 0 })
-    if (found.read > 0) last = batch
+    const runs = found.read === 0 || performance.now() < runningEnd
+    await judge(batch, { runs })
+    last = runs ? undefined : batch
     found.read += batch.size
     countLabels(batch, labels)
     if (performance.now() > end) break
