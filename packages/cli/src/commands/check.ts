@@ -18,7 +18,7 @@ export async function check(context: Context, models: readonly string[], values:
   const { io, progress } = context
   const { config } = ownOf('check', values)
   const overrides = { ...overridesOf('check', values), ...(models.length > 0 && { models: [...models] }) }
-  await using read = await readTasks({ cwd: io.cwd, config, overrides, trusted: true })
+  await using read = await readTasks({ cwd: io.cwd, config, overrides, trusted: true, asked: 'check' })
   const { tasks, engine, config: file } = read
   const used = file && showPath(file, io.cwd)
   const looks = await lookFirst(tasks, { signal: io.signal, progress, engine: { ...engineOf(context, engine) }, cwd: io.cwd })

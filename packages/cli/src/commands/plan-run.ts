@@ -14,6 +14,7 @@ export async function planRun(context: Context, models: readonly string[], value
   const { config, against, carryForward: carry, shards = 1 } = ownOf('plan-run', values)
   await using opened = await openRun({
     ...present({ config }),
+    asked: 'plan-run',
     overrides: { ...overridesOf('plan-run', values), ...(models.length > 0 && { models: [...models] }) },
     engine: engineOf(context, { device: 'auto' }),
     lock: { against, carry },

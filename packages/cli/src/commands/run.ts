@@ -37,6 +37,7 @@ export function runOptionsOf(
   const { config, out, lock: write, against, carryForward: carry, badge } = ownOf(command, values)
   return {
     ...present({ config, outDir: out, badge }),
+    asked: command,
     overrides: { ...overridesOf(command, values), ...(models.length > 0 && { models: [...models] }) },
     engine: engineOf(context, { device: 'auto' }),
     lock: { write, against, carry },

@@ -70,6 +70,18 @@ describe('before anything is pruned', () => {
     )
   })
 
+  it('what is wrong is told in the name of who asks', async () => {
+    await using folder = await project()
+    const argv = ['model.onnx', '--data', 'val.npz', '--metric', 'acuracy']
+    for (const command of ['run', 'check']) {
+      const { exitCode, stderr } = await pare([command, ...argv], { cwd: folder.path })
+      expect([exitCode, stderr]).toEqual([
+        2,
+        expect.stringMatching(new RegExp(`^pare ${command}: metric: metric 'acuracy' is unknown`)),
+      ])
+    }
+  })
+
   it('a model without evaluation data is told of', async () => {
     await using folder = await project()
     expect((await pare(['check', 'model.onnx'], { cwd: folder.path })).stdout).toContain('model.onnx: no evaluation data')

@@ -8,7 +8,7 @@ import { Publication } from '../files/publication.js'
 import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { Ledger, type LockOptions } from '../lockfile/ledger.js'
 import type { Config, Overrides } from '../options/config.js'
-import { readTasks, type Task } from '../settings/tasks.js'
+import { readTasks, type Task, type TaskOptions } from '../settings/tasks.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { type Progress, silence } from '../terminal/progress.js'
@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly trusted?: boolean
   /** The checkout: where it is not trusted, files that it names must lie in it, behind all links. Default: `cwd` */
   readonly workspace?: string
+  /** The command that asks, as messages name it. Default: 'run' */
+  readonly asked?: TaskOptions['asked']
   /** Options and config win over where it computes. */
   readonly engine?: Engine
   readonly progress?: Progress
@@ -83,8 +85,8 @@ export interface OpenedRun extends AsyncDisposable {
 
 export async function openRun(options: RunOptions): Promise<OpenedRun> {
   const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence } = options
-  const { signal = new AbortController().signal, config, workspace = cwd } = options
-  const read = await readTasks({ cwd, overrides, trusted, config, workspace })
+  const { signal = new AbortController().signal, config, workspace = cwd, asked } = options
+  const read = await readTasks({ cwd, overrides, trusted, config, workspace, asked })
   const { tasks, engine: choice, config: file, [Symbol.asyncDispose]: dispose } = read
   if (file !== undefined)
     progress.note(`config: ${showPath(file, cwd)}${overrides.models === undefined ? '' : ', for the models that are named'}`)

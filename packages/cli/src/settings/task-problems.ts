@@ -15,14 +15,14 @@ export function noModels(shown: string | undefined): Problem {
 /** One problem of the options is a sentence; several, and those of a config, are a list. */
 export function invalid(
   problems: readonly Problem[],
-  { shown, command }: { readonly shown: string | undefined; readonly command: string },
+  { shown, asked }: { readonly shown: string | undefined; readonly asked: string },
 ): Failure {
   const [{ place, message, hint }] = problems as [Problem]
   if (shown === undefined && problems.length === 1) {
-    return new Failure('usage', `pare ${command}: ${place === '' ? '' : `${place}: `}${message}`, { hint, problems })
+    return new Failure('usage', `pare ${asked}: ${place === '' ? '' : `${place}: `}${message}`, { hint, problems })
   }
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
-  return new Failure('usage', `pare ${command}: ${count} in ${shown ?? 'the options'}:\n${formatProblems(problems)}`, {
+  return new Failure('usage', `pare ${asked}: ${count} in ${shown ?? 'the options'}:\n${formatProblems(problems)}`, {
     problems,
   })
 }

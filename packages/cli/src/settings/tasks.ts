@@ -76,6 +76,8 @@ export interface TaskOptions {
   readonly trusted: boolean
   /** The checkout. Where it is not trusted, files that it names must lie in it, behind all links. Default: `cwd` */
   readonly workspace?: string | undefined
+  /** Who asks, as messages name it. Default: 'run' */
+  readonly asked?: CommandName | undefined
 }
 
 /** Disposed of, what was joined for them is gone. */
@@ -88,11 +90,12 @@ export interface Tasks extends AsyncDisposable {
 
 /** The tasks of `pare run`: all of the config is read and checked before anything runs. Throws one `Failure` with every problem found. */
 export async function readTasks(options: TaskOptions): Promise<Tasks> {
+  const { asked = 'run' } = options
   const workspace = options.trusted ? undefined : (options.workspace ?? options.cwd)
   const [wrong] = checkShape(options.overrides, overridesSchema).problems
-  if (wrong !== undefined) throw usage(`pare run: overrides: ${wrong.place}: ${wrong.message}`, wrong.hint)
+  if (wrong !== undefined) throw usage(`pare ${asked}: overrides: ${wrong.place}: ${wrong.message}`, wrong.hint)
   const source = await configOf(options, workspace)
-  const tasks = await readAll(source, { ...options, workspace, command: 'run' })
+  const tasks = await readAll(source, { ...options, workspace, command: 'run', asked })
   return { ...tasks, ...present({ config: source.path }), [Symbol.asyncDispose]: tasks[Symbol.asyncDispose] }
 }
 
@@ -119,7 +122,7 @@ export async function readFolderTasks(
   { values, cwd }: { readonly values: OptionValues; readonly cwd: string },
 ): Promise<Tasks> {
   const overrides = { ...overridesOf(command, values), models: [model] }
-  const options = { cwd, overrides, trusted: true, workspace: undefined, command }
+  const options = { cwd, overrides, trusted: true, workspace: undefined, command, asked: command }
   const { tasks, engine, [Symbol.asyncDispose]: dispose } = await readAll({ value: {}, folder: cwd }, options)
   const [task, second] = tasks
   const isWhole = task?.folder !== undefined && tasks.every(({ folder }) => folder === task.folder)
@@ -148,13 +151,15 @@ interface Source {
 interface Reading extends Check {
   readonly config: Config
   readonly command: CommandName
+  /** Who asks: of a command that reads a config as `pare run` does, its own name. */
+  readonly asked: CommandName
   /** Undefined where there is no config. */
   readonly shown: string | undefined
 }
 
 async function readAll(
   { value, folder, shown, text }: Source,
-  options: Omit<Check, 'folder' | 'problems'> & Pick<Reading, 'command'>,
+  options: Omit<Check, 'folder' | 'problems'> & Pick<Reading, 'command' | 'asked'>,
 ): Promise<Tasks> {
   const { problems: shape, rest } = checkShape(value)
   const config = (rest ?? {}) as Config
