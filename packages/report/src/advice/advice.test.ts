@@ -22,6 +22,13 @@ describe('what to do about a drop that is too large', () => {
     expect(find(failing!, 'drop-too-large')?.options).toBe('--recover retrain --train train.npz')
   })
 
+  test('names the calibration data that were used, where they are one file', () => {
+    const command = (path: string | undefined) =>
+      find({ ...failing!, ...(path && { calibration: { path, sha256: '' } }) }, 'uneven-layers')?.command
+    expect(command('data/texts.npz')).toContain('--data data/texts.npz --json')
+    for (const path of [undefined, 'text.npz, code.npz:weight=3']) expect(command(path)).toContain('--data calibrate.npz --json')
+  })
+
   test('is half as much where the drop is far from the limit', () => {
     const far = { ...failing!, drop: { ...failing!.drop!, value: 0.4 } }
     expect(find(far, 'prune-less')?.options).toBe('--sparsity 0.25')

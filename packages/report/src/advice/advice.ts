@@ -205,14 +205,16 @@ function removedShare({ sparsity, groups }: ModelResult): { share: number; optio
 
 /** Layers that lost most, where they lost differently much: curves say which can bear it. */
 function spread(model: ModelResult): Omit<Advice, 'situation'> | undefined {
-  const { layers = [], path, steps = [] } = model
+  const { layers = [], path, steps = [], calibration } = model
   // With an allocation each weight has a share of its own already.
   if (!hasLost(model) || layers.length < 2 || steps.some((step) => step.includes('spread by'))) return undefined
   const ranked = [...layers].sort((a, b) => b.sparsity.after - a.sparsity.after)
   const named = ranked.slice(0, 3).map(({ name, sparsity }) => `${name} (${share(sparsity.after)})`)
+  // Several files are told with their weights, which is no path.
+  const data = calibration === undefined || calibration.path.includes(', ') ? 'calibrate.npz' : calibration.path
   return {
     text: `Spread the zeros by what each layer can bear: measure that, then prune with --allocation curves.json. Most is gone from ${named.join(', ')}; --exclude keeps a layer whole.`,
-    command: `pare sensitivity ${shellWord(path, 'model.onnx')} --data calibrate.npz --json > curves.json`,
+    command: `pare sensitivity ${shellWord(path, 'model.onnx')} --data ${shellWord(data, 'calibrate.npz')} --json > curves.json`,
   }
 }
 
