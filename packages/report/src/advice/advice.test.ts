@@ -22,6 +22,18 @@ describe('what to do about a drop that is too large', () => {
     expect(find(failing!, 'drop-too-large')?.options).toBe('--recover retrain --train train.npz')
   })
 
+  test('is to round on data where codes are the nearest', () => {
+    const quantised = { method: 'int4', block: 64, weights: 3, elements: 9, left: [] }
+    const options = (more: object) =>
+      find({ ...failing!, quantised: { ...quantised, ...more } }, 'rounding-without-data')?.options
+    expect(options({})).toBe('--quantise int4:block=64,rounding=gptq --calibrate inputs.npz')
+    expect(options({ rounding: 'gptq' })).toBeUndefined()
+    expect(options({ method: 'bf16', block: undefined })).toBeUndefined()
+    const calibration = { path: 'texts.npz', sha256: '' }
+    const measured = { ...failing!, calibration, quantised: { ...quantised, method: 'int8', block: undefined } }
+    expect(find(measured, 'rounding-without-data')?.options).toBe('--quantise int8:rounding=gptq')
+  })
+
   test('names the calibration data that were used, where they are one file', () => {
     const command = (path: string | undefined) =>
       find({ ...failing!, ...(path && { calibration: { path, sha256: '' } }) }, 'uneven-layers')?.command

@@ -94,6 +94,7 @@ const SITUATIONS: readonly Situation[] = [
           }
         : undefined,
   },
+  { situation: 'rounding-without-data', answer: roundWithData },
   { situation: 'prune-less', answer: pruneLess },
   { situation: 'uneven-layers', answer: spread },
   { situation: 'latency-within-noise', answer: quietMachine },
@@ -201,6 +202,19 @@ function removedShare({ sparsity, groups }: ModelResult): { share: number; optio
     return { share: removal.removed / removal.units, option: '--ratio' }
   }
   return sparsity && { share: sparsity.target ?? sparsity.after, option: '--sparsity' }
+}
+
+/** Weights in few bits that became the nearest codes, where rounding could make up for that, and for zeros. */
+function roundWithData(model: ModelResult): Omit<Advice, 'situation'> | undefined {
+  const { quantised, calibration } = model
+  if (!hasLost(model) || quantised === undefined || quantised.rounding !== undefined || /f16$/.test(quantised.method))
+    return undefined
+  const data = calibration === undefined ? ' --calibrate inputs.npz' : ''
+  const block = quantised.block === undefined ? '' : `block=${quantised.block},`
+  return {
+    text: 'Round on calibration data: codes are chosen so that outputs stay what they were before pruning and rounding.',
+    options: `--quantise ${quantised.method}:${block}rounding=gptq${data}`,
+  }
 }
 
 /** Layers that lost most, where they lost differently much: curves say which can bear it. */
