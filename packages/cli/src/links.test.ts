@@ -4,17 +4,21 @@ import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { ROOT } from './testing/clone.js'
 
-it('every link from one document to another file leads somewhere', async () => {
+/** Everything that is read as a document, by its path from the root. */
+async function documents(): Promise<readonly string[]> {
   const packages = await readdir(join(ROOT, 'packages'))
   const docs = (await readdir(join(ROOT, 'docs'), { recursive: true })).filter((file) => file.endsWith('.md'))
-  const documents = [
+  return [
     ...['README.md', 'CHANGELOG.md', 'bench/README.md', 'test-models/README.md'],
     ...docs.map((file) => join('docs', file)),
     ...packages.map((name) => join('packages', name, 'README.md')),
   ]
+}
+
+it('every link from one document to another file leads somewhere', async () => {
   const links: string[] = []
   const broken: string[] = []
-  for (const document of documents) {
+  for (const document of await documents()) {
     const text = await readFile(join(ROOT, document), 'utf8')
     for (const [, target = ''] of text.matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)) {
       if (/^[a-z]+:/.test(target)) continue
@@ -24,4 +28,18 @@ it('every link from one document to another file leads somewhere', async () => {
   }
   expect(broken).toEqual([])
   expect(links.length).toBeGreaterThan(80)
+})
+
+it('every benchmark and script that a document names is there', async () => {
+  const named: string[] = []
+  const missing: string[] = []
+  for (const document of await documents()) {
+    const text = await readFile(join(ROOT, document), 'utf8')
+    for (const [path] of text.matchAll(/\b(?:bench|scripts)\/[\w/-]+\.(?:mjs|py)\b/g)) {
+      named.push(path)
+      if (!existsSync(join(ROOT, path))) missing.push(`${document}: ${path}`)
+    }
+  }
+  expect(missing).toEqual([])
+  expect(named.length).toBeGreaterThan(50)
 })
