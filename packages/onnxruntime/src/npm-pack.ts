@@ -11,7 +11,16 @@ import type { PinnedPackage } from './pinned.js'
  * credentials. No script of the package runs. Throws OnnxRuntimeError; the signal's reason when aborted.
  */
 export async function npmPack({ name, version }: PinnedPackage, folder: string, signal?: AbortSignal): Promise<string> {
-  const args = ['pack', `${name}@${version}`, '--pack-destination', '.', '--ignore-scripts', '--loglevel=error']
+  // The version is fixed and its hash is known: what npm has in its cache is as good as what the registry has.
+  const args = [
+    'pack',
+    `${name}@${version}`,
+    '--prefer-offline',
+    '--pack-destination',
+    '.',
+    '--ignore-scripts',
+    '--loglevel=error',
+  ]
   try {
     // On Windows npm is a script, which needs a shell; no argument holds foreign text.
     await promisify(execFile)('npm', args, { cwd: folder, shell: process.platform === 'win32', ...present({ signal }) })
