@@ -96,6 +96,9 @@ it('says where the model is no better than one who does not look, by the samples
     expect.stringContaining('accuracy of 0.5 on 240 samples is no better than always answering class'),
   ])
   expect((await at(shuffled, 240, ['agreement'])).doubts).toEqual([])
+  // Of metrics that are made of all samples at once.
+  expect((await at(shuffled, 240, ['auc'])).doubts).toEqual([expect.stringMatching(/^auc of 0\.5 on 240 samples is n/)])
+  expect((await at((sign) => (sign > 0 ? 0 : 1), 240, ['auc', 'iou'])).doubts).toEqual([])
   // What comes later may be better.
   const model = { model: join(folder, 'm.onnx'), data, metrics: ['accuracy'], batch: 16, readingMs: -1 }
   await at(shuffled)

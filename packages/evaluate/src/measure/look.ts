@@ -1,5 +1,5 @@
 import { worthless } from '@pare/gate'
-import type { Metric } from '@pare/metric'
+import { aggregateOf, type Metric } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import { type Batch, type DataSet, firstOf, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
@@ -117,7 +117,7 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
 /** What the metrics make of the samples that were run. */
 function startWorth(metrics: readonly Metric[], output: string | undefined) {
   // With itself a model agrees.
-  const judged = metrics.map(({ needs }) => needs.against !== 'reference')
+  const judged = new Map(metrics.filter(({ needs }) => needs.against !== 'reference').map((metric) => [metric.name, metric]))
   const scores = startScores(metrics)
   const inputs = startInputs()
   let ran = 0
@@ -130,11 +130,10 @@ function startWorth(metrics: readonly Metric[], output: string | undefined) {
     /** `all`: how many samples there are. */
     doubts(all: number | undefined): string[] {
       if (output === undefined || ran === 0 || (ran < FEWEST_JUDGED && ran !== all)) return []
-      const names = new Set(metrics.filter((_, at) => judged[at]).map(({ name }) => name))
-      return scores
-        .finish(output, inputs.same())
-        .measurements.filter(({ metric }) => names.has(metric))
-        .flatMap((measurement) => worthless(measurement))
+      return scores.finish(output, inputs.same()).measurements.flatMap((measurement) => {
+        const metric = judged.get(measurement.metric)
+        return metric === undefined ? [] : worthless(measurement, { aggregate: aggregateOf(metric.combine) })
+      })
     },
   }
 }
