@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { linesOf, linesOfChildren } from './coverage/children.mjs'
+import { linesOf, linesOfChildren } from './own-lines/children.mjs'
 import { root, run } from './setup.mjs'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { files: { type: 'boolean', default: false } } })
@@ -32,10 +32,10 @@ async function measure(folder) {
   const [notes, mapped] = [join(place, 'notes'), join(place, 'mapped')]
   mkdirSync(notes)
   Object.assign(process.env, { COVERAGE: join(place, 'report'), CHILDREN_COVERAGE: notes })
-  const config = `${root}scripts/coverage/vitest.config.mjs`
+  const config = `${root}scripts/own-lines/vitest.config.mjs`
   run('npx', ['vitest', 'run', '--config', config, '--root', folder], { quiet: true })
   run('npx', ['tsc', '-p', folder, '--sourceMap', '--outDir', mapped], { quiet: true })
-  const ofChildren = await linesOfChildren(notes, { folder, mapped })
+  const ofChildren = linesOfChildren(notes, { folder, mapped })
   const coverage = JSON.parse(readFileSync(join(place, 'report/coverage-final.json'), 'utf8'))
   rmSync(place, { recursive: true })
   return Object.entries(coverage).map(([path, map]) => {

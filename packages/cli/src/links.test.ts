@@ -43,3 +43,27 @@ it('every benchmark and script that a document names is there', async () => {
   expect(missing).toEqual([])
   expect(named.length).toBeGreaterThan(50)
 })
+
+// A folder that git ignores is there where it was written, and in no clone.
+it('what scripts and benchmarks import is there', async () => {
+  const missing: string[] = []
+  let count = 0
+  for (const folder of ['bench', 'scripts', 'site', 'examples'])
+    for (const file of await readdir(join(ROOT, folder), { recursive: true })) {
+      if (!/\.m?[jt]s$/.test(file) || /node_modules|(^|\/)(out|dist)\//.test(file)) continue
+      const text = await readFile(join(ROOT, folder, file), 'utf8')
+      const paths = [
+        ...text.matchAll(/(?:from|import)\(? ?'(\.{1,2}\/[^']+)'/g),
+        ...text.matchAll(/'((?:bench|scripts)\/[\w/-]+\.mjs)'/g),
+      ]
+      for (const [, path = ''] of paths) {
+        // What is built is not there before.
+        if (path.includes('/dist/')) continue
+        count++
+        const at = path.startsWith('.') ? join(ROOT, folder, dirname(file), path) : join(ROOT, path)
+        if (!existsSync(at)) missing.push(`${folder}/${file}: ${path}`)
+      }
+    }
+  expect(missing).toEqual([])
+  expect(count).toBeGreaterThan(60)
+})
