@@ -22,10 +22,10 @@ writeFileSync(
   new URL('../src/metrics/first-party.ts', import.meta.url),
   `// Written by \`npm run generate -w @pare/evaluate\` from the folders packages/metric-*; do not edit it.
 
-import type { MetricFactory } from '@pare/metric'
+import type { MetricPlugin } from '@pare/metric'
 
 /** The metrics that come with this package, each loaded when it is asked for. */
-export const METRICS: Readonly<Record<string, () => Promise<MetricFactory>>> = {
+export const METRICS: Readonly<Record<string, () => Promise<MetricPlugin>>> = {
 ${entries.join('')}}
 `,
 )

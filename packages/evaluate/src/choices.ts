@@ -4,5 +4,6 @@ export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/format
 export { RESAMPLES } from './data/images/image-options.js'
 export { mixedCounts } from './data/rows/mixed-counts.js'
 export { BESIDE_TOKENIZER } from './data/text/beside-tokenizer.js'
+export { describeMetrics, type MetricDescription } from './metrics/describe.js'
 export { METRIC_NAMES } from './metrics/metric-names.js'
 export { PROVIDERS } from './process/providers.js'

@@ -1,9 +1,9 @@
-import { classShares, commonestClasses, type Metric } from '@pare/metric'
+import { classShares, commonestClasses, defineMetric } from '@pare/metric'
 
-export function accuracy(): Metric {
-  return {
-    name: 'accuracy',
-    formula: 'share of samples, or of places in them, whose best class is the label',
+export const accuracy = defineMetric({
+  name: 'accuracy',
+  formula: 'share of samples, or of places in them, whose best class is the label',
+  create: () => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'answers', against: 'class' },
@@ -17,5 +17,5 @@ export function accuracy(): Metric {
     },
     combine: 'proportion',
     blind: classShares(commonestClasses(1)),
-  }
-}
+  }),
+})

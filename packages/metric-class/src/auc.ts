@@ -1,18 +1,18 @@
-import { classShares, type Metric } from '@pare/metric'
+import { classShares, defineMetric } from '@pare/metric'
 import { overRankings, type RankingSteps, rankingRecord } from './parts/ranking.js'
 
-export function auc(): Metric {
-  return {
-    name: 'auc',
-    formula: 'area under the ROC curve, mean over classes against the rest: how often a sample of the class scores above another',
+export const auc = defineMetric({
+  name: 'auc',
+  formula: 'area under the ROC curve, mean over classes against the rest: how often a sample of the class scores above another',
+  create: () => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'scores', against: 'class', many: true, single: true },
     of: rankingRecord,
     combine: overRankings(areaOf),
     blind: classShares(),
-  }
-}
+  }),
+})
 
 /** Pairs of a sample of the class and another that are in order, ties being half: Mann and Whitney's U. */
 function areaOf({ positives, negatives }: RankingSteps): number {

@@ -1,18 +1,18 @@
-import { classShares, type Metric } from '@pare/metric'
+import { classShares, defineMetric } from '@pare/metric'
 import { overRankings, type RankingSteps, rankingRecord } from './parts/ranking.js'
 
-export function averagePrecision(): Metric {
-  return {
-    name: 'average-precision',
-    formula: 'Σ over thresholds of (recall − recall before) · precision, mean over classes against the rest',
+export const averagePrecision = defineMetric({
+  name: 'average-precision',
+  formula: 'Σ over thresholds of (recall − recall before) · precision, mean over classes against the rest',
+  create: () => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'scores', against: 'class', many: true, single: true },
     of: rankingRecord,
     combine: overRankings(precisionOf),
     blind: classShares(),
-  }
-}
+  }),
+})
 
 function precisionOf({ positives, negatives }: RankingSteps): number {
   let above = 0

@@ -1,9 +1,9 @@
-import { classShares, commonestClasses, countsRecord, type Metric, meanOf, overCounts, ratio } from '@pare/metric'
+import { classShares, commonestClasses, countsRecord, defineMetric, meanOf, overCounts, ratio } from '@pare/metric'
 
-export function balancedAccuracy(): Metric {
-  return {
-    name: 'balanced-accuracy',
-    formula: 'mean over the classes of the labels of the share that is found: TP ÷ (TP + FN)',
+export const balancedAccuracy = defineMetric({
+  name: 'balanced-accuracy',
+  formula: 'mean over the classes of the labels of the share that is found: TP ÷ (TP + FN)',
+  create: () => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'answers', against: 'class' },
@@ -12,5 +12,5 @@ export function balancedAccuracy(): Metric {
       meanOf(counts.filter(({ hits, missed }) => hits + missed > 0).map(({ hits, missed }) => ratio(hits, hits + missed))),
     ),
     blind: classShares(commonestClasses(1)),
-  }
-}
+  }),
+})

@@ -1,10 +1,10 @@
-import { chancesOf, classShares, type Metric, probabilitiesOf } from '@pare/metric'
+import { chancesOf, classShares, defineMetric, probabilitiesOf } from '@pare/metric'
 
-export function brier(): Metric {
-  return {
-    name: 'brier',
-    formula:
-      'mean of ½ Σ over classes of (p − 1 where it is the label, 0 elsewhere)²; of several labels, mean over them of (p − label)²',
+export const brier = defineMetric({
+  name: 'brier',
+  formula:
+    'mean of ½ Σ over classes of (p − 1 where it is the label, 0 elsewhere)²; of several labels, mean over them of (p − label)²',
+  create: () => ({
     better: 'lower',
     bounded: true,
     needs: { read: 'scores', against: 'class', many: true },
@@ -18,8 +18,8 @@ export function brier(): Metric {
     },
     combine: 'mean',
     blind: classShares(),
-  }
-}
+  }),
+})
 
 function squares(chances: ArrayLike<number>, truth: (i: number) => number): number {
   let sum = 0

@@ -1,10 +1,10 @@
-import { countOption, type Metric, type MetricOptions, probabilitiesOf } from '@pare/metric'
+import { defineMetric, probabilitiesOf, z } from '@pare/metric'
 
-export function calibrationError(options: MetricOptions = {}): Metric {
-  const bins = countOption(options, 'bins', 15)
-  return {
-    name: 'calibration-error',
-    formula: 'Σ over 15 equal bins of the best class’s probability: share of samples · |accuracy − mean probability|',
+export const calibrationError = defineMetric({
+  name: 'calibration-error',
+  formula: 'Σ over equal bins of the best class’s probability: share of samples · |accuracy − mean probability|',
+  options: { bins: z.int().min(1).default(15).describe('how many bins') },
+  create: ({ bins }) => ({
     better: 'lower',
     bounded: true,
     needs: { read: 'scores', against: 'class' },
@@ -26,5 +26,5 @@ export function calibrationError(options: MetricOptions = {}): Metric {
       }
       return sums.reduce((error, sum) => error + Math.abs(sum), 0) / total
     },
-  }
-}
+  }),
+})

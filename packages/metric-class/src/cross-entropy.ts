@@ -1,9 +1,9 @@
-import { classShares, type Metric, type MetricSample, negativeLogLikelihood, softplus } from '@pare/metric'
+import { classShares, defineMetric, type MetricSample, negativeLogLikelihood, softplus } from '@pare/metric'
 
-export function crossEntropy(): Metric {
-  return {
-    name: 'cross-entropy',
-    formula: 'mean of −log p(label); of several labels at once, mean over them',
+export const crossEntropy = defineMetric({
+  name: 'cross-entropy',
+  formula: 'mean of −log p(label); of several labels at once, mean over them',
+  create: () => ({
     better: 'lower',
     bounded: false,
     needs: { read: 'scores', against: 'class', many: true },
@@ -16,8 +16,8 @@ export function crossEntropy(): Metric {
     },
     combine: 'mean',
     blind: classShares(),
-  }
-}
+  }),
+})
 
 /** −log of a sigmoid is softplus(−x), of what is left to 1 softplus(x). A probability of 0 counts as the smallest normal f32, 2⁻¹²⁶. */
 function ofLabels({ rows, label, scale }: MetricSample): number {

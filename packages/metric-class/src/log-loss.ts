@@ -1,7 +1,9 @@
-import type { Metric } from '@pare/metric'
+import { defineMetric } from '@pare/metric'
 import { crossEntropy } from './cross-entropy.js'
 
 /** Scikit-learn's name for cross-entropy. */
-export function logLoss(): Metric {
-  return { ...crossEntropy(), name: 'log-loss', formula: 'the same as cross-entropy' }
-}
+export const logLoss = defineMetric({
+  name: 'log-loss',
+  formula: 'the same as cross-entropy',
+  create: () => ({ ...crossEntropy(), formula: 'the same as cross-entropy' }),
+})

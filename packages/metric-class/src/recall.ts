@@ -1,15 +1,16 @@
-import { classShares, commonestClasses, countsRecord, type Metric, type MetricOptions, overCounts, ratio } from '@pare/metric'
-import { averageOf, averageOption } from './parts/average.js'
+import { classShares, commonestClasses, countsRecord, defineMetric, overCounts, ratio } from '@pare/metric'
+import { AVERAGE_OPTIONS, averageOf } from './parts/average.js'
 
-export function recall(options: MetricOptions = {}): Metric {
-  return {
-    name: 'recall',
-    formula: 'mean over classes of TP ÷ (TP + FN), 0 for a class that is no label',
+export const recall = defineMetric({
+  name: 'recall',
+  formula: 'mean over classes of TP ÷ (TP + FN), 0 for a class that is no label',
+  options: AVERAGE_OPTIONS,
+  create: (options) => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'answers', against: 'class', many: true },
     of: countsRecord,
-    combine: overCounts(averageOf(averageOption(options), ({ hits, missed }) => ratio(hits, hits + missed))),
+    combine: overCounts(averageOf(options, ({ hits, missed }) => ratio(hits, hits + missed))),
     blind: classShares(commonestClasses(1)),
-  }
-}
+  }),
+})

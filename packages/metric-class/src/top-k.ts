@@ -1,11 +1,17 @@
-import { classShares, commonestClasses, countOption, type Metric, type MetricOptions, rankOf } from '@pare/metric'
+import { classShares, commonestClasses, defineMetric, rankOf, z } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 
-export function topK(options: MetricOptions = {}): Metric {
-  const k = countOption(options, 'k')
-  return {
-    name: 'top-k',
-    formula: 'share of samples, or of places in them, whose label is among the k best classes',
+export const topK = defineMetric({
+  name: 'top-k',
+  formula: 'share of samples, or of places in them, whose label is among the k best classes',
+  options: {
+    k: z
+      .int()
+      .min(1)
+      .describe('among how many classes the label must be; top-5 is short for top-k:k=5')
+      .meta({ examples: [5] }),
+  },
+  create: ({ k }) => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'scores', against: 'class' },
@@ -21,8 +27,8 @@ export function topK(options: MetricOptions = {}): Metric {
     },
     combine: 'proportion',
     blind: classShares(commonestClasses(k)),
-  }
-}
+  }),
+})
 
 function alwaysRight(k: number, classes: number): PareError {
   return new PareError(`metric 'top-${k}': the model has ${classes} classes, so the label is always among the ${k} best.`, {

@@ -1,5 +1,5 @@
 import type { SampleRecord } from '@pare/gate'
-import { choiceOption, type Metric, type MetricOptions, meanOf, type Numbers, type SampleBoxes } from '@pare/metric'
+import { defineMetric, meanOf, type Numbers, type SampleBoxes, z } from '@pare/metric'
 
 /** IoU that a box must have with one of its class to be right: the mean over 0.5, 0.55 … 0.95. */
 const LEVELS = evenly(0.5, 0.95, 10)
@@ -15,19 +15,24 @@ const SIZES = {
   large: [96 ** 2, 1e10],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>
 
-export function map(options: MetricOptions = {}): Metric {
-  const size = choiceOption(options, 'size', ['all', 'small', 'medium', 'large'])
-  return {
-    name: 'map',
-    formula:
-      'mean over classes and over IoU 0.5, 0.55 … 0.95 of the precision at 101 recalls, at most 100 boxes of a class in an image; crowds are found by any number of boxes; size=small, medium or large: boxes of up to 32², up to 96² and of more pixels (COCO)',
+export const map = defineMetric({
+  name: 'map',
+  formula:
+    'mean over classes and over IoU 0.5, 0.55 … 0.95 of the precision at 101 recalls, at most 100 boxes of a class in an image; crowds are found by any number of boxes (COCO)',
+  options: {
+    size: z
+      .enum(['all', 'small', 'medium', 'large'])
+      .default('all')
+      .describe('which boxes count: small ones have up to 32² pixels, medium ones up to 96², large ones more'),
+  },
+  create: ({ size }) => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'boxes' },
     of: ({ boxes }) => recordOf(boxes!, SIZES[size]),
     combine: meanPrecision,
-  }
-}
+  }),
+})
 
 /** Marks boxes that are expected: −1, class, how many. Others: class, score, for how many levels each of 10 what it is. */
 const EXPECTED = -1
@@ -48,8 +53,8 @@ function recordOf({ detected, expected }: SampleBoxes, area: Area): number[] {
       .map((box) => ({ ...box, isIgnored: box.isCrowd === true || isOutside(box.area ?? areaOf(box.box)) }))
       // Those that count are looked at first.
       .sort((a, b) => Number(a.isIgnored) - Number(b.isIgnored))
-    const found = detected.filter((box) => box.class === one)
-    const best = found.sort((a, b) => b.score - a.score).slice(0, MOST_BOXES)
+    const detections = detected.filter((box) => box.class === one)
+    const best = detections.sort((a, b) => b.score - a.score).slice(0, MOST_BOXES)
     const overlaps = best.map(({ box }) => truths.map((truth) => overlap(box, truth)))
     const kinds = LEVELS.map((level) =>
       matches(overlaps, truths, level).map((at, i) => {

@@ -1,40 +1,41 @@
-import { type Metric, type MetricOptions, type Numbers, numberOption } from '@pare/metric'
+import { defineMetric, type Numbers } from '@pare/metric'
 import { PareError } from '@pare/onnx'
-import { imageNeeds, targetOf } from './parts/against.js'
+import { IMAGE_OPTIONS, imageNeeds, targetOf } from './parts/against.js'
 
 /** Wang, Bovik, Sheikh, Simoncelli 2004: a Gaussian window of 11 × 11 with σ = 1.5. */
 const WINDOW = 11
 const SIGMA = 1.5
 
-export function ssim(options: MetricOptions = {}): Metric {
-  const range = numberOption(options, 'range', 1)
-  const needs = imageNeeds(options)
-  return {
-    name: 'ssim',
-    formula:
-      'mean over windows of 11 × 11 pixels of (2·μ·ν + c₁)(2·σ(x, y) + c₂) ÷ ((μ² + ν² + c₁)(σ²(x) + σ²(y) + c₂)), range 1 unless said otherwise',
-    better: 'higher',
-    bounded: false,
-    needs,
-    of(sample) {
-      const { rows, shape } = sample
-      const [height = 0, width = 0] = shape.slice(-2)
-      if (sample.at.length !== shape.reduce((product, size) => product * size, 1) || height < WINDOW || width < WINDOW) {
-        throw new PareError(`metric 'ssim': an output of [${shape.join(', ')}] is no image of at least 11 × 11 pixels.`, {
-          hint: 'name the output that is an image [channels, height, width]; psnr takes smaller ones.',
-        })
-      }
-      const plane = height * width
-      const target = targetOf(sample, needs)
-      const planes = Array.from({ length: rows[0]!.length / plane }, (_, i) => [i * plane, (i + 1) * plane] as const)
-      const values = planes.map(([from, to]) =>
-        similarity(rows[0]!.subarray(from, to), target.subarray(from, to), { height, width, range }),
-      )
-      return values.reduce((sum, value) => sum + value, 0) / values.length
-    },
-    combine: 'mean',
-  }
-}
+export const ssim = defineMetric({
+  name: 'ssim',
+  formula: 'mean over windows of 11 × 11 pixels of (2·μ·ν + c₁)(2·σ(x, y) + c₂) ÷ ((μ² + ν² + c₁)(σ²(x) + σ²(y) + c₂))',
+  options: IMAGE_OPTIONS,
+  create({ range, against }) {
+    const needs = imageNeeds(against)
+    return {
+      better: 'higher',
+      bounded: false,
+      needs,
+      of(sample) {
+        const { rows, shape } = sample
+        const [height = 0, width = 0] = shape.slice(-2)
+        if (sample.at.length !== shape.reduce((product, size) => product * size, 1) || height < WINDOW || width < WINDOW) {
+          throw new PareError(`metric 'ssim': an output of [${shape.join(', ')}] is no image of at least 11 × 11 pixels.`, {
+            hint: 'name the output that is an image [channels, height, width]; psnr takes smaller ones.',
+          })
+        }
+        const plane = height * width
+        const target = targetOf(sample, needs)
+        const planes = Array.from({ length: rows[0]!.length / plane }, (_, i) => [i * plane, (i + 1) * plane] as const)
+        const values = planes.map(([from, to]) =>
+          similarity(rows[0]!.subarray(from, to), target.subarray(from, to), { height, width, range }),
+        )
+        return values.reduce((sum, value) => sum + value, 0) / values.length
+      },
+      combine: 'mean',
+    }
+  },
+})
 
 interface Plane {
   readonly height: number

@@ -1,9 +1,9 @@
-import { commonestAnswer, type Metric } from '@pare/metric'
+import { commonestAnswer, defineMetric } from '@pare/metric'
 
-export function agreement(): Metric {
-  return {
-    name: 'agreement',
-    formula: 'share of samples, or of places in them, whose best class is that of the reference model',
+export const agreement = defineMetric({
+  name: 'agreement',
+  formula: 'share of samples, or of places in them, whose best class is that of the reference model',
+  create: () => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'answers', against: 'reference' },
@@ -17,5 +17,5 @@ export function agreement(): Metric {
     },
     combine: 'proportion',
     blind: commonestAnswer,
-  }
-}
+  }),
+})

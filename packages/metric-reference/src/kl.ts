@@ -1,9 +1,9 @@
-import { divergence, type Metric } from '@pare/metric'
+import { defineMetric, divergence } from '@pare/metric'
 
-export function kl(): Metric {
-  return {
-    name: 'kl',
-    formula: 'mean over samples, or over places in them, of Σ p·(log p − log q), p the reference model’s probabilities',
+export const kl = defineMetric({
+  name: 'kl',
+  formula: 'mean over samples, or over places in them, of Σ p·(log p − log q), p the reference model’s probabilities',
+  create: () => ({
     better: 'lower',
     bounded: false,
     needs: { read: 'scores', against: 'reference' },
@@ -13,5 +13,5 @@ export function kl(): Metric {
       return isSingle ? total : [total, rows.length]
     },
     combine: 'mean',
-  }
-}
+  }),
+})

@@ -71,7 +71,8 @@ test.skipIf(!hasBwrap)('in a sandbox nothing can be written elsewhere, and there
 })
 
 test('without a command, or with another sandbox, it is refused', () => {
-  expect(() => accepted()).toThrow('command is missing, expected what is run for each answer.')
-  expect(() => accepted({ command: 'true', sandbox: 'docker' })).toThrow('sandbox is docker, expected one of bwrap, none.')
-  expect(() => accepted({ command: 'true', seconds: 0 })).toThrow('seconds is 0')
+  expect(() => accepted()).toThrow('accepted: command is missing; a command was expected.')
+  const docker = { command: 'true', sandbox: 'docker' as never }
+  expect(() => accepted(docker)).toThrow('accepted: sandbox is "docker"; bwrap or none was expected.')
+  expect(() => accepted({ command: 'true', seconds: 0 })).toThrow('accepted: seconds is 0')
 })

@@ -1,11 +1,11 @@
-import type { Metric } from '@pare/metric'
+import { defineMetric } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import { likelihoodOfTokens } from './parts/likelihood.js'
 
-export function bitsPerByte(): Metric {
-  return {
-    name: 'bits-per-byte',
-    formula: 'Σ −log₂ p(token | tokens before it) ÷ bytes of the tokens predicted',
+export const bitsPerByte = defineMetric({
+  name: 'bits-per-byte',
+  formula: 'Σ −log₂ p(token | tokens before it) ÷ bytes of the tokens predicted',
+  create: () => ({
     better: 'lower',
     bounded: false,
     needs: { read: 'tokens' },
@@ -22,5 +22,5 @@ export function bitsPerByte(): Metric {
       return length === 0 ? undefined : [sum / Math.LN2, length]
     },
     combine: 'mean',
-  }
-}
+  }),
+})

@@ -1,6 +1,6 @@
-import type { Metric } from '@pare/metric'
 import { errorRate } from './parts/error-rate.js'
 
-export function cer(): Metric {
-  return errorRate({ name: 'cer', formula: 'characters to insert, delete or replace ÷ characters expected' }, (text) => [...text])
-}
+export const cer = errorRate(
+  { name: 'cer', formula: 'characters to insert, delete or replace ÷ characters expected' },
+  (text) => [...text],
+)

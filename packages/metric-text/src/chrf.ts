@@ -1,15 +1,14 @@
-import type { Metric } from '@pare/metric'
+import { defineMetric } from '@pare/metric'
 
 /** Characters in a row, up to so many. */
 const ORDER = 6
 /** How much more recall counts than precision. */
 const BETA = 2
 
-export function chrf(): Metric {
-  return {
-    name: 'chrf',
-    formula:
-      'F₂ of the mean precision and recall over n = 1…6 of the n-grams of characters, spaces aside, of all samples together',
+export const chrf = defineMetric({
+  name: 'chrf',
+  formula: 'F₂ of the mean precision and recall over n = 1…6 of the n-grams of characters, spaces aside, of all samples together',
+  create: () => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'text' },
@@ -25,8 +24,8 @@ export function chrf(): Metric {
       }
       return scoreOf(sums)
     },
-  }
-}
+  }),
+})
 
 /** As sacreBLEU: n-grams that neither text is long enough for do not count. */
 function scoreOf(counts: ArrayLike<number>): number {

@@ -1,20 +1,20 @@
-import { type Metric, type Numbers, ratio } from '@pare/metric'
+import { defineMetric, type Numbers, ratio } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import { spansOf } from './parts/spans.js'
 
-export function entityF1(): Metric {
-  return {
-    name: 'entity-f1',
-    formula: '2·TP ÷ (2·TP + FP + FN) over entities: right is one of the same first word, last word and type',
+export const entityF1 = defineMetric({
+  name: 'entity-f1',
+  formula: '2·TP ÷ (2·TP + FP + FN) over entities: right is one of the same first word, last word and type',
+  create: () => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'answers', against: 'class' },
     /** Entities that are found, found wrongly, missed. */
     of({ answers, label, names }) {
-      const found = spansOf(tagsOf(answers, names))
+      const spans = spansOf(tagsOf(answers, names))
       const expected = new Set(spansOf(tagsOf(label, names)))
-      const hits = found.filter((span) => expected.has(span)).length
-      return [hits, found.length - hits, expected.size - hits]
+      const hits = spans.filter((span) => expected.has(span)).length
+      return [hits, spans.length - hits, expected.size - hits]
     },
     combine(records, weights) {
       let [hits, errors] = [0, 0]
@@ -25,8 +25,8 @@ export function entityF1(): Metric {
       }
       return ratio(2 * hits, 2 * hits + errors)
     },
-  }
-}
+  }),
+})
 
 function tagsOf(classes: Numbers, names: readonly string[] | undefined): string[] {
   if (names === undefined) {

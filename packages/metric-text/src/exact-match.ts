@@ -1,23 +1,28 @@
-import { choiceOption, type Metric, type MetricOptions } from '@pare/metric'
+import { defineMetric, z } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import { squadWords } from './parts/squad-words.js'
 
-export function exactMatch(options: MetricOptions = {}): Metric {
-  const by = choiceOption(options, 'by', ['text', 'words', 'number'])
-  const read = READ[by]
-  return {
-    name: 'exact-match',
-    formula: 'share of samples whose text is what is expected, spaces around it aside',
+export const exactMatch = defineMetric({
+  name: 'exact-match',
+  formula: 'share of samples whose text is what is expected, spaces around it aside',
+  options: {
+    by: z
+      .enum(['text', 'words', 'number'])
+      .default('text')
+      .describe('words: case, punctuation and articles aside; number: the last number of an answer'),
+  },
+  create: ({ by }) => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'text' },
     of({ text }) {
+      const read = READ[by]
       const answer = read(text!.answer)
       return Number(text!.expected.some((way) => expectedBy(by, way, read(way)) === answer))
     },
     combine: 'proportion',
-  }
-}
+  }),
+})
 
 const READ: Readonly<Record<'text' | 'words' | 'number', (text: string) => string>> = {
   text: (text) => text.trim(),

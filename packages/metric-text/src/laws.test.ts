@@ -56,7 +56,7 @@ test('the last number of an answer', () => {
   expect(metricValue(byNumber, [written('$1,250.50 in all', '1250.5'), written('-3', '-3.0')])).toBe(1)
   expect(metricValue(byNumber, [written('none', '7')])).toBe(0)
   expect(() => metricValue(byNumber, [written('7', 'seven')])).toThrow('"seven" holds no number')
-  expect(() => exactMatch({ by: 'letters' })).toThrow('by is letters, expected one of text, words, number')
+  expect(() => exactMatch({ by: 'letters' as never })).toThrow('by is "letters"; text, words or number was expected')
 })
 
 test('chrF by hand', () => {

@@ -1,15 +1,15 @@
-import { type Metric, tokenShares } from '@pare/metric'
+import { defineMetric, tokenShares } from '@pare/metric'
 import { likelihoodOfTokens } from './parts/likelihood.js'
 
-export function perplexity(): Metric {
-  return {
-    name: 'perplexity',
-    formula: 'exp(Σ −log p(token | tokens before it) ÷ tokens predicted)',
+export const perplexity = defineMetric({
+  name: 'perplexity',
+  formula: 'exp(Σ −log p(token | tokens before it) ÷ tokens predicted)',
+  create: () => ({
     better: 'lower',
     bounded: false,
     needs: { read: 'tokens' },
     of: likelihoodOfTokens,
     combine: 'perplexity',
     blind: tokenShares,
-  }
-}
+  }),
+})

@@ -1,17 +1,17 @@
-import type { Metric } from '@pare/metric'
+import { defineMetric } from '@pare/metric'
 import { squadWords } from './parts/squad-words.js'
 
-export function wordF1(): Metric {
-  return {
-    name: 'word-f1',
-    formula: 'mean of 2·S ÷ (words + words expected), S the words that both have; case, punctuation and articles aside',
+export const wordF1 = defineMetric({
+  name: 'word-f1',
+  formula: 'mean of 2·S ÷ (words + words expected), S the words that both have; case, punctuation and articles aside',
+  create: () => ({
     better: 'higher',
     bounded: true,
     needs: { read: 'text' },
     of: ({ text }) => Math.max(...text!.expected.map((way) => overlap(squadWords(text!.answer), squadWords(way)))),
     combine: 'mean',
-  }
-}
+  }),
+})
 
 function overlap(answer: readonly string[], expected: readonly string[]): number {
   const left = new Map<string, number>()

@@ -1,7 +1,6 @@
-import type { Metric, MetricOptions } from '@pare/metric'
 import { meanLoss } from './parts/mean-loss.js'
 
-export function mse(options: MetricOptions = {}): Metric {
-  const words = { name: 'mse', formula: 'mean of (output − label)²', middle: 'mean' } as const
-  return meanLoss(words, (difference) => difference * difference, options)
-}
+export const mse = meanLoss(
+  { name: 'mse', formula: 'mean of (output − label)²', middle: 'mean' },
+  (difference) => difference ** 2,
+)

@@ -1,7 +1,7 @@
 import type { SampleRecord } from '@pare/gate'
-import { countOption, type Metric, type MetricNeeds, type MetricOptions } from '@pare/metric'
+import { defineMetric, type Metric, type Pooling, z } from '@pare/metric'
 import { PareError } from '@pare/onnx'
-import { pairNeeds } from './parts/against.js'
+import { PAIR_OPTIONS, pairNeeds } from './parts/against.js'
 import { retrieval } from './parts/retrieval.js'
 
 /** Each sample is compared with every other: of more this takes too long. */
@@ -10,15 +10,26 @@ const MOST_SAMPLES = 8192
 /** Neighbours kept beyond k, for when samples count several times or not at all. */
 const SPARE = 64
 
-export function recallAtK(options: MetricOptions = {}): Metric {
-  const k = countOption(options, 'k')
-  const pair = pairNeeds(options)
-  if (pair !== undefined) return recallOfPairs(k, pair)
+type RecallParts = Omit<Metric, 'name' | 'formula'>
+
+export const recallAtK = defineMetric({
+  name: 'recall-at-k',
+  formula:
+    'share of samples one of whose k nearest others, by cosine, has their label; a sample and its copies are not its neighbours. Of two texts (pairs=mean) the share of first texts whose second is among the k nearest of all second ones; a second text of several samples takes as many places before others',
+  options: {
+    k: z
+      .int()
+      .min(1)
+      .describe('among how many neighbours is looked; recall-at-5 is short for recall-at-k:k=5')
+      .meta({ examples: [5] }),
+    pairs: PAIR_OPTIONS.pairs,
+  },
+  create: ({ k, pairs }) => (pairs === undefined ? recallOfLabels(k) : recallOfPairs(k, pairs)),
+})
+
+function recallOfLabels(k: number): RecallParts {
   const caches = new WeakMap<readonly SampleRecord[], Neighbours>()
   return {
-    name: 'recall-at-k',
-    formula:
-      'share of samples one of whose k nearest others, by cosine, has their label; a sample and its copies are not its neighbours. Of two texts (pairs=mean) the share of first texts whose second is among the k nearest of all second ones',
     better: 'higher',
     bounded: true,
     needs: { read: 'values', against: 'group' },
@@ -26,26 +37,23 @@ export function recallAtK(options: MetricOptions = {}): Metric {
     combine(records, weights) {
       const neighbours = caches.get(records) ?? neighboursOf(records, k + SPARE)
       caches.set(records, neighbours)
-      let [found, total] = [0, 0]
+      let [hits, total] = [0, 0]
       for (const i of neighbours.keys()) {
         const weight = weights?.[i] ?? 1
         if (weight === 0) continue
         total += weight
-        if (isFound(records, neighbours[i]!, { i, k, ...(weights && { weights }) })) found += weight
+        if (isFound(records, neighbours[i]!, { i, k, ...(weights && { weights }) })) hits += weight
       }
-      return found / total
+      return hits / total
     },
   }
 }
 
 /** Of rows of a question and the text that answers it: how often the text is found. */
-function recallOfPairs(k: number, needs: MetricNeeds): Metric {
+function recallOfPairs(k: number, pairs: Pooling): RecallParts {
   const value = retrieval(k, SPARE)
   return {
-    name: 'recall-at-k',
-    formula:
-      'share of first texts whose second is among the k nearest of all second ones, by cosine; a second text of several samples takes as many places before others',
-    ...{ better: 'higher', bounded: true, needs },
+    ...{ better: 'higher', bounded: true, needs: pairNeeds(pairs) },
     of: ({ rows, label }) => [...rows[0]!, ...label],
     combine(records, weights) {
       refuseMany(records)

@@ -1,14 +1,10 @@
-import type { Metric, MetricOptions } from '@pare/metric'
 import { columnMetric, correlation } from './parts/columns.js'
 
-export function spearman(options: MetricOptions = {}): Metric {
-  return columnMetric(
-    { name: 'spearman', formula: 'correlation of the ranks of outputs and labels over all samples, equals sharing theirs' },
-    ({ outputs, targets, weights }) =>
-      correlation({ outputs: ranksOf(outputs, weights), targets: ranksOf(targets, weights), weights }),
-    options,
-  )
-}
+export const spearman = columnMetric(
+  { name: 'spearman', formula: 'correlation of the ranks of outputs and labels over all samples, equals sharing theirs' },
+  ({ outputs, targets, weights }) =>
+    correlation({ outputs: ranksOf(outputs, weights), targets: ranksOf(targets, weights), weights }),
+)
 
 /** Ranks among values that count as often as their weights say; equals have the mean of theirs. */
 function ranksOf(values: readonly number[], weights: readonly number[]): number[] {

@@ -1,3 +1,4 @@
+export { type OptionDescription, type OptionsOf, z } from '@pare/plugin'
 export {
   classShares,
   commonestAnswer,
@@ -10,7 +11,7 @@ export {
 export { aggregateOf, perSampleOf } from './combine.js'
 export type * from './contract.js'
 export { type ClassCounts, countsRecord, meanOf, overCounts, ratio } from './counts.js'
-export { choiceOption, countOption, indexOption, type MetricOptions, nameOption, numberOption } from './options.js'
+export { defineMetric, type MetricDefinition, type MetricPlugin } from './define.js'
 export { chancesOf, chosenOf, probabilitiesOf, softplus } from './probabilities.js'
 export { type RecordedSample, type Replay, replayOf, type SampleRecorder, startRecorder } from './recording.js'
 export { type SampleParts, sampleOf } from './sample.js'

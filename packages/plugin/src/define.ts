@@ -32,7 +32,7 @@ export function definePlugin<Shape extends z.ZodRawShape, Made>(
 ): PluginFactory<Shape, Made> {
   const { name, about, create } = definition
   const shape = z.object(definition.options ?? ({} as Shape))
-  const factory = (given: z.input<z.ZodObject<Shape>> = {} as never) => create(checked(given, { name, shape }), name)
+  const factory = (values: z.input<z.ZodObject<Shape>> = {} as never) => create(checked(values, { name, shape }), name)
   let options: readonly OptionDescription[] | undefined
   return Object.defineProperties(factory, {
     name: { value: name },
@@ -42,20 +42,23 @@ export function definePlugin<Shape extends z.ZodRawShape, Made>(
 }
 
 /** The options with their defaults. */
-function checked<Shape extends z.ZodRawShape>(given: object, { name, shape }: { name: string; shape: z.ZodObject<Shape> }) {
-  const unknown = Object.keys(given).find((key) => !Object.hasOwn(shape.shape, key))
+function checked<Shape extends z.ZodRawShape>(values: object, { name, shape }: { name: string; shape: z.ZodObject<Shape> }) {
+  const unknown = Object.keys(values).find((key) => !Object.hasOwn(shape.shape, key))
   if (unknown !== undefined)
-    throw new PareError(`${name} has no option '${unknown}' (${text(Reflect.get(given, unknown))}).`, {
+    throw new PareError(`${name} has no option '${unknown}' (${text(Reflect.get(values, unknown))}).`, {
       hint: `its options: ${namesOf(shape).join(', ') || 'none'}`,
     })
-  const result = shape.safeParse(given)
+  const result = shape.safeParse(values)
   if (result.success) return result.data
   const [key = ''] = result.error.issues[0]!.path
   const described = describeOptions(shape).find((option) => option.name === key)!
-  const { expected, standard, example } = described
-  const hint =
-    standard === undefined ? `${name}:${described.name}=${example}` : `${name}:${described.name}=${standard} is the default.`
-  throw new PareError(`${name}: ${described.name} is ${text(Reflect.get(given, key))}; ${expected} was expected.`, { hint })
+  const { expected, standard, example, help } = described
+  const value: unknown = Reflect.get(values, key)
+  const written = `${name}:${described.name}=${example}`
+  if (value === undefined)
+    throw new PareError(`${name}: ${described.name} is missing; ${expected} was expected.`, { hint: `${written}: ${help}` })
+  const hint = standard === undefined ? written : `${name}:${described.name}=${standard} is the default.`
+  throw new PareError(`${name}: ${described.name} is ${text(value)}; ${expected} was expected.`, { hint })
 }
 
 /** As JSON, but for numbers that it has not. */

@@ -48,6 +48,7 @@ interface Schema {
   readonly default?: unknown
   readonly description?: string
   readonly expected?: string
+  readonly examples?: readonly unknown[]
 }
 
 function expectedOf(schema: Schema): string {
@@ -81,8 +82,17 @@ function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Schem
   return [...from, ...(to.length > 0 || from.length === 0 || from[0]!.startsWith('above') ? to : ['on'])]
 }
 
-function exampleOf({ enum: words, minimum = 1, exclusiveMinimum = 0, multipleOf, type, default: standard }: Schema): string {
+function exampleOf({
+  enum: words,
+  examples,
+  minimum = 1,
+  exclusiveMinimum = 0,
+  multipleOf,
+  type,
+  default: standard,
+}: Schema): string {
   if (standard !== undefined) return String(standard)
+  if (examples !== undefined) return String(examples[0])
   if (words !== undefined) return String(words[0])
   if (type === 'boolean') return 'true'
   return String(multipleOf ?? Math.max(minimum, exclusiveMinimum + 1))

@@ -36,6 +36,7 @@ describe('pare explain', () => {
     [['alps'], 'criterion'],
     [['nm'], 'structure'],
     [['cnn'], 'preset'],
+    [['f1'], 'metric'],
   ])('knows %j', async (words, kind) => {
     const { exitCode, json } = await pare(['explain', ...words, '--json'], { cwd: '/' })
     expect(exitCode).toBe(0)

@@ -1,3 +1,4 @@
+import { METRIC_NAMES } from '@pare/evaluate/choices'
 import { COMMANDS, type CommandName } from '../options/commands.js'
 import { flagsOf, helpOf, hyphened, optionsOf } from '../options/options.js'
 import { FIRST_PARTY } from '../plugins/first-party.js'
@@ -21,6 +22,7 @@ export const TOPIC_NAMES: readonly string[] = [
     ...optionsOf(command).map(({ name }) => hyphened(name)),
   ]),
   ...Object.values(FIRST_PARTY).flatMap((plugins) => Object.keys(plugins)),
+  ...METRIC_NAMES,
 ].filter((name, i, all) => all.indexOf(name) === i)
 
 /** Letters of either kind; '--no-prove' is asked for as 'prove', 'the gate' as 'gate'. */
@@ -52,16 +54,16 @@ function terms(name: string): readonly Topic[] {
 
 /** An option says the same in most commands: those that have it are named together. */
 function options(name: string): readonly Topic[] {
-  const found = new Map<string, { readonly title: string; readonly text: string; readonly commands: CommandName[] }>()
+  const topics = new Map<string, { readonly title: string; readonly text: string; readonly commands: CommandName[] }>()
   for (const command of Object.keys(COMMANDS) as CommandName[])
     for (const option of optionsOf(command)) {
       if (hyphened(option.name) !== name) continue
       const [title, text] = [flagsOf(option), helpOf(option)]
-      const same = found.get(`${title} ${text}`)
-      if (same === undefined) found.set(`${title} ${text}`, { title, text, commands: [command] })
+      const same = topics.get(`${title} ${text}`)
+      if (same === undefined) topics.set(`${title} ${text}`, { title, text, commands: [command] })
       else same.commands.push(command)
     }
-  return [...found.values()].map(({ title, text, commands }) => ({
+  return [...topics.values()].map(({ title, text, commands }) => ({
     kind: 'option',
     ...{ title, text },
     advice: [`Of ${commands.map((command) => `pare ${command}`).join(', ')}.`],

@@ -1,8 +1,8 @@
 import type { OptionDescription } from '@pare/core'
 import { z } from 'zod'
 import { configSchema, LIST_FIELDS, SECTIONS } from './config.js'
-import { PLUGIN_KINDS } from './prune.js'
 import type { Field } from './row.js'
+import { PLUGIN_KINDS } from './schemas.js'
 
 /** What fields are for, by their schema. */
 const FIELDS = new Map<z.core.$ZodType, Field>(

@@ -2,16 +2,13 @@ import type { AnyCriterion, Structure } from '@pare/core'
 import { ALLOCATIONS, BUDGETS, NORMALIZATIONS, NORMS, SCOPES } from '@pare/core/choices'
 import { z } from 'zod'
 import { field, shapeOf } from './row.js'
-import { budget, count, fraction, fromZero, globs, listed, oneOf, positive } from './schemas.js'
+import { budget, count, fraction, fromZero, globs, listed, oneOf, PLUGIN_KINDS, positive } from './schemas.js'
 import { dropTarget, dropTargetOf } from './smallest.js'
 import { numberOf } from './text.js'
 
 /** Commands that prune as their options say. */
 export const PRUNING = ['prune', 'plan', 'run']
 const STEPS = [...PRUNING, 'sensitivity']
-
-/** Of what kind the plugins are that a schema takes. */
-export const PLUGIN_KINDS = new Map<z.core.$ZodType, string>()
 
 /** A plugin: imported, or by name ('magnitude', 'magnitude:p=2', { name: 'magnitude', p: 2 }). */
 export type PluginConfig<Plugin> = Plugin | string | { name: string; [option: string]: unknown }

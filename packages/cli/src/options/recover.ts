@@ -216,12 +216,12 @@ export type ScheduleConfig = z.infer<typeof schedule>
 /** 'repair,retrain': each once, in any order. */
 function severalOf(text: string): unknown {
   const names = text.split(',').map((name) => name.trim())
-  const known = new Set(RECOVERIES.filter((name) => names.includes(name)))
-  if (names.length < 2 || known.size !== names.length) return text
+  const recoveries = new Set(RECOVERIES.filter((name) => names.includes(name)))
+  if (names.length < 2 || recoveries.size !== names.length) return text
   return {
-    ...(known.has('repair') && { repair: true }),
-    ...(known.has('blocks') && { blocks: true }),
-    ...(known.has('retrain') && { retrain: {} }),
+    ...(recoveries.has('repair') && { repair: true }),
+    ...(recoveries.has('blocks') && { blocks: true }),
+    ...(recoveries.has('retrain') && { retrain: {} }),
   }
 }
 

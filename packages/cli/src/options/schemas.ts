@@ -12,6 +12,9 @@ export const finite = z.number().describe('a number, such as 0.9')
 export const path = z.string().min(1)
 export const globs = z.array(z.string().min(1)).describe("a list of globs over names of nodes or tensors, such as ['/lm_head/*']")
 
+/** Of what kind the plugins are that a schema takes. */
+export const PLUGIN_KINDS = new Map<z.core.$ZodType, string>()
+
 /** A metric: its name, options after a colon; or an object of its name and options. */
 export const metric = z.union([
   z.string().min(1),
@@ -20,6 +23,7 @@ export const metric = z.union([
     .catchall(z.union([z.number(), z.boolean(), z.string()]).describe('a number, true, false or a word'))
     .describe("a metric with its options, such as { name: 'f1', average: 'micro' }"),
 ])
+PLUGIN_KINDS.set(metric, 'metric')
 
 /** One of some words. */
 export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {

@@ -1,10 +1,11 @@
 import type { OptionDescription } from '@pare/core'
+import { describeMetrics } from '@pare/evaluate/choices'
 import { FIRST_PARTY } from './first-party.js'
-import type { LoadedKind } from './plugin-reference.js'
+import type { LoadedKind, PluginKind } from './plugin-reference.js'
 
 /** What a plugin says of itself. */
 export interface PluginDescription {
-  readonly kind: LoadedKind
+  readonly kind: PluginKind
   readonly name: string
   readonly about: string
   readonly options: readonly OptionDescription[]
@@ -20,5 +21,6 @@ export async function describeFirstParty(named?: string): Promise<readonly Plugi
         return { kind, name, about, options }
       }),
   )
-  return Promise.all(entries)
+  const metrics = (await describeMetrics(named)).map((metric) => ({ kind: 'metric' as const, ...metric }))
+  return [...(await Promise.all(entries)), ...metrics]
 }

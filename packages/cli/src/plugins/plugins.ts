@@ -178,9 +178,9 @@ export function exportName(kind: PluginKind, packageName: string): string {
 }
 
 function make(kind: LoadedKind, { name, options }: PluginReference, factory: unknown): Plugin {
-  const known = namesOfOptions(factory)
-  const stray = known === undefined ? undefined : Object.keys(options).find((option) => !known.includes(option))
-  if (known !== undefined && stray !== undefined) throw unknownOption(kind, { name, options }, stray, known)
+  const names = namesOfOptions(factory)
+  const stray = names === undefined ? undefined : Object.keys(options).find((option) => !names.includes(option))
+  if (names !== undefined && stray !== undefined) throw unknownOption(kind, { name, options }, stray, names)
   const watched = watchReads(options)
   const plugin = typeof factory === 'function' ? call(kind, name, () => (factory as Factory)(watched.options)) : factory
   if (!isPlugin(kind, plugin)) {
@@ -189,7 +189,7 @@ function make(kind: LoadedKind, { name, options }: PluginReference, factory: unk
       `check that the package is a ${kind}, and that it is made for this version of pare`,
     )
   }
-  const unread = known === undefined ? Object.keys(options).find((option) => !watched.names.has(option)) : undefined
+  const unread = names === undefined ? Object.keys(options).find((option) => !watched.names.has(option)) : undefined
   if (unread === undefined) return plugin
   throw unknownOption(kind, { name, options }, unread, [...watched.names])
 }

@@ -103,7 +103,8 @@ export async function findAggregates(
 }
 
 async function factoryOf(name: string, modules: MetricModules): Promise<MetricFactory | undefined> {
-  if (Object.hasOwn(METRICS, name)) return METRICS[name]!()
+  // It checks its options itself.
+  if (Object.hasOwn(METRICS, name)) return METRICS[name]!() as Promise<MetricFactory>
   const path = Object.hasOwn(modules, name) ? modules[name] : undefined
   if (path === undefined) return undefined
   const module = await import(pathToFileURL(path).href).then(
@@ -138,7 +139,12 @@ function make(written: string, factory: MetricFactory, options: Readonly<Record<
         hint: 'see the README of the plugin.',
         cause,
       })
-    throw new PareError(`metric '${written}': ${cause.message}`, { hint: cause.hint, cause })
+    // What checks its options has said its name.
+    const { message, hint } = cause
+    throw new PareError(message.startsWith(factory.name) ? `metric ${message}` : `metric '${written}': ${message}`, {
+      hint,
+      cause,
+    })
   }
   const lacking = MEMBERS.filter((member) => typeof metric !== 'object' || metric === null || !(member in metric))
   if (lacking.length === 0) return metric as Metric

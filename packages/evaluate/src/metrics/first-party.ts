@@ -1,9 +1,9 @@
 // Written by `npm run generate -w @pare/evaluate` from the folders packages/metric-*; do not edit it.
 
-import type { MetricFactory } from '@pare/metric'
+import type { MetricPlugin } from '@pare/metric'
 
 /** The metrics that come with this package, each loaded when it is asked for. */
-export const METRICS: Readonly<Record<string, () => Promise<MetricFactory>>> = {
+export const METRICS: Readonly<Record<string, () => Promise<MetricPlugin>>> = {
   accepted: async () => (await import('@pare/metric-text/accepted')).accepted,
   accuracy: async () => (await import('@pare/metric-class/accuracy')).accuracy,
   agreement: async () => (await import('@pare/metric-reference/agreement')).agreement,

@@ -23,11 +23,11 @@ export type LayoutResult = Layout | { readonly problem: string }
 
 /** Found by the shapes of output and labels, of text by the tokens; or as the user says. */
 export function layoutOf(outcome: NeededOutcome): LayoutResult {
-  const found = axisOf(outcome)
+  const axis = axisOf(outcome)
   const { firstClass = 0 } = outcome.context
-  if (firstClass === 0 || 'problem' in found) return found
-  if (found.kind === 'scores' && found.labels === 'class' && found.classes - firstClass > 1)
-    return { ...found, classes: found.classes - firstClass, first: firstClass }
+  if (firstClass === 0 || 'problem' in axis) return axis
+  if (axis.kind === 'scores' && axis.labels === 'class' && axis.classes - firstClass > 1)
+    return { ...axis, classes: axis.classes - firstClass, first: firstClass }
   const { output, name } = outcome
   return {
     problem: `firstClass is ${firstClass}, and output '${name}' is ${describe(output.type, output.shape)}: no axis on which two classes follow them.`,

@@ -131,11 +131,11 @@ test('an unknown metric is refused with the known ones', async () => {
 })
 
 test.each([
-  ['top-0', 'k is 0, expected a whole number from 1.'],
-  ['top-k', 'k is missing, expected a whole number from 1.'],
-  ['accuracy:k=5', "metric 'accuracy' has no option 'k' (5)."],
+  ['top-0', 'metric top-k: k is 0; a whole number from 1 on was expected.'],
+  ['top-k', 'metric top-k: k is missing; a whole number from 1 on was expected.'],
+  ['accuracy:k=5', "metric accuracy has no option 'k' (5)."],
   ['f1:average', "option 'average' is not of the form name=value."],
-  ['f1:average=mikro', 'average is mikro, expected one of macro, micro, weighted, binary.'],
+  ['f1:average=mikro', 'metric f1: average is "mikro"; macro, micro, weighted or binary was expected.'],
 ])('%s is refused', async (written, message) => {
   await expect(findMetric(written)).rejects.toMatchObject({
     message: expect.stringContaining(message),

@@ -1,27 +1,31 @@
-import { type ClassCounts, choiceOption, indexOption, type MetricOptions, meanOf, ratio } from '@pare/metric'
+import { type ClassCounts, meanOf, ratio, z } from '@pare/metric'
 
 /** How the values of classes become one, as scikit-learn names it. */
 export interface Average {
-  readonly kind: 'macro' | 'micro' | 'weighted' | 'binary'
+  readonly average: 'macro' | 'micro' | 'weighted' | 'binary'
   /** Of 'binary': the class that is looked for. */
   readonly positive: number
 }
 
 const NONE: ClassCounts = { hits: 0, wrong: 0, missed: 0 }
 
-/** `average`: macro (each class counts the same), micro (each answer does), weighted (by labels), binary (of class `positive` alone, 1). */
-export function averageOption(options: MetricOptions): Average {
-  const kind = choiceOption(options, 'average', ['macro', 'micro', 'weighted', 'binary'])
-  return { kind, positive: indexOption(options, 'positive', 1) }
+export const AVERAGE_OPTIONS = {
+  average: z
+    .enum(['macro', 'micro', 'weighted', 'binary'])
+    .default('macro')
+    .describe(
+      'macro: each class counts the same; micro: each answer does; weighted: by labels; binary: of the class `positive` alone',
+    ),
+  positive: z.int().min(0).default(1).describe('the class that is looked for, of average=binary'),
 }
 
 /** The value of all classes from that of one. */
 export function averageOf(
-  { kind, positive }: Average,
+  { average, positive }: Average,
   of: (counts: ClassCounts) => number,
 ): (counts: readonly ClassCounts[], byClass: ReadonlyMap<number, ClassCounts>) => number {
   return (counts, byClass) => {
-    switch (kind) {
+    switch (average) {
       case 'macro':
         return meanOf(counts.map(of))
       case 'micro':
@@ -37,7 +41,7 @@ export function averageOf(
       case 'binary':
         return of(byClass.get(positive) ?? NONE)
       default:
-        return kind satisfies never
+        return average satisfies never
     }
   }
 }

@@ -1,8 +1,15 @@
-import { choiceOption, type MetricNeeds, type MetricOptions, type MetricSample, type Numbers } from '@pare/metric'
+import { type MetricNeeds, type MetricSample, type Numbers, z } from '@pare/metric'
 
-/** `against`: images among the labels, or what a reference model puts out. */
-export function imageNeeds(options: MetricOptions): MetricNeeds {
-  const against = choiceOption(options, 'against', ['label', 'reference'])
+/** Of a comparison of images. */
+export const IMAGE_OPTIONS = {
+  range: z.number().gt(0).default(1).describe('how far the largest value of a pixel is from the smallest'),
+  against: z
+    .enum(['label', 'reference'])
+    .default('label')
+    .describe('images among the labels, or what the reference model puts out'),
+}
+
+export function imageNeeds(against: 'label' | 'reference'): MetricNeeds {
   return { read: 'values', against: against === 'label' ? 'values' : 'reference' }
 }
 

@@ -33,10 +33,10 @@ export function runCommand(input: unknown, { command, sandbox, seconds }: Comman
     if (code === 'ENOENT' && sandbox === 'bwrap') throw noSandbox('bwrap is not installed')
     // The command may end before it has read everything.
     if (code !== undefined && code !== 'ETIMEDOUT' && code !== 'EPIPE') throw error
-    const said = readFileSync(join(folder, 'stderr'), 'utf8').trim().split('\n').at(-1)!.slice(0, 200)
-    if (sandbox === 'bwrap' && status !== 0 && said.startsWith('bwrap:')) throw noSandbox(said)
+    const complaint = readFileSync(join(folder, 'stderr'), 'utf8').trim().split('\n').at(-1)!.slice(0, 200)
+    if (sandbox === 'bwrap' && status !== 0 && complaint.startsWith('bwrap:')) throw noSandbox(complaint)
     if (status === 126 || status === 127)
-      throw new PareError(`metric 'accepted': '${command}' cannot be run: ${said}.`, {
+      throw new PareError(`metric 'accepted': '${command}' cannot be run: ${complaint}.`, {
         hint: 'check the command; it is run in the folder that pare is run in.',
       })
     return status === 0

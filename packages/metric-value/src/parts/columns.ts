@@ -1,6 +1,7 @@
 import type { Aggregate, SampleRecord } from '@pare/gate'
-import { type Metric, type MetricOptions, meanOf } from '@pare/metric'
-import { targetOf, valueNeeds } from './against.js'
+import { defineMetric, type Metric, meanOf } from '@pare/metric'
+import { present } from '@pare/onnx'
+import { targetOf, VALUE_OPTIONS, valueNeeds } from './against.js'
 
 /** All values at one place of the output, with their targets; a sample counts as often as its weight says. */
 export interface ValueColumn {
@@ -11,19 +12,25 @@ export interface ValueColumn {
 
 /** A metric of each place of the output over all samples, and of several places their mean. */
 export function columnMetric(
-  { name, formula }: { readonly name: string; readonly formula: string },
+  { blind, ...words }: { readonly name: string; readonly formula: string; readonly blind?: Metric['blind'] },
   value: (column: ValueColumn) => number,
-  options: MetricOptions,
-): Metric {
-  const needs = valueNeeds(options)
-  return {
-    ...{ name, formula, needs, better: 'higher', bounded: false },
-    of(sample) {
-      const target = targetOf(sample, needs)
-      return Array.from(sample.rows[0]!).flatMap((own, i) => [sample.at[i]!, own, target[i]!])
+) {
+  return defineMetric({
+    ...words,
+    options: VALUE_OPTIONS,
+    create(options) {
+      const needs = valueNeeds(options)
+      return {
+        ...{ needs, better: 'higher', bounded: false },
+        of(sample) {
+          const target = targetOf(sample, needs)
+          return Array.from(sample.rows[0]!).flatMap((own, i) => [sample.at[i]!, own, target[i]!])
+        },
+        combine: overColumns(value),
+        ...(needs.against === 'values' && present({ blind })),
+      }
     },
-    combine: overColumns(value),
-  }
+  })
 }
 
 function overColumns(value: (column: ValueColumn) => number): Aggregate {

@@ -1,9 +1,9 @@
 import type { Aggregate, SampleRecord } from '@pare/gate'
 
-/** Of each text the second texts, nearest first by cosine, up to its own: `found` says whether its own is among them. */
+/** Of each text the second texts, nearest first by cosine, up to its own: `isFound` says whether its own is among them. */
 interface Ranking {
   readonly nearer: readonly number[]
-  readonly found: boolean
+  readonly isFound: boolean
 }
 
 interface Rankings {
@@ -26,16 +26,16 @@ export function retrieval(k: number, spare: number): Aggregate {
     const { text, texts } = rankings
     const drawn = new Float64Array(texts)
     for (let i = 0; i < text.length; i++) drawn[text[i]!]! += weights?.[i] ?? 1
-    let [found, total] = [0, 0]
+    let [hits, total] = [0, 0]
     for (const [i, ranking] of rankings.of.entries()) {
       const weight = weights?.[i] ?? 1
       if (weight === 0) continue
       total += weight
-      if (!ranking.found) continue
+      if (!ranking.isFound) continue
       const before = ranking.nearer.reduce((sum, one) => sum + drawn[one]!, 0)
-      if (before < k) found += weight
+      if (before < k) hits += weight
     }
-    return found / total
+    return hits / total
   }
 }
 
@@ -56,7 +56,7 @@ function rankingsOf(records: readonly SampleRecord[], most: number): Rankings {
     const nearer = Array.from(closeness.keys()).filter(
       (one) => closeness[one]! > closeness[own]! || (closeness[one] === closeness[own] && one < own),
     )
-    return nearer.length > most ? { nearer: [], found: false } : { nearer, found: true }
+    return nearer.length > most ? { nearer: [], isFound: false } : { nearer, isFound: true }
   })
   return { of, text, texts: numbers.size }
 }
