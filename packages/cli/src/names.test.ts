@@ -58,3 +58,14 @@ it('past participles do not stand for things', () => {
   const files = FILES.filter(({ at }) => /\/(carried|wanted|asked)\.ts$/.test(at) || IRREGULAR.test(/([^/]+)\.ts$/.exec(at)![1]!))
   expect(files.map(({ at }) => at)).toEqual([])
 })
+
+it('nor do those that say the least name a value, a field or a parameter', () => {
+  const named = /\b(?:const|let|readonly) (told|given|found|known|said)\b|[(,] ?(told|given|found|known|said)\??: /g
+  // In strings they are words.
+  const lines = FILES.flatMap(({ at, text }) =>
+    text
+      .split('\n')
+      .flatMap((line) => [...line.replaceAll(/'[^']*'|`[^`]*`|\/?\*.*/g, '').matchAll(named)].map(() => `${at}: ${line.trim()}`)),
+  )
+  expect(lines).toEqual([])
+})

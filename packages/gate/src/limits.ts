@@ -40,9 +40,9 @@ export function limitProblems(
 }
 
 /** What a gate, or a demand, does not know. */
-export function unknownKeys(entries: Record<string, unknown>, known: readonly string[] = KNOWN): LimitProblem[] {
-  const unknown = Object.keys(entries).filter((key) => !known.includes(key))
-  return unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `a gate takes ${known.join(', ')}` }))
+export function unknownKeys(entries: Record<string, unknown>, names: readonly string[] = KNOWN): LimitProblem[] {
+  const unknown = Object.keys(entries).filter((key) => !names.includes(key))
+  return unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `a gate takes ${names.join(', ')}` }))
 }
 
 function absence(entries: Record<string, unknown>): LimitProblem[] {

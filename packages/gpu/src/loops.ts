@@ -101,9 +101,9 @@ fn main(@builtin(local_invocation_index) thread: u32) {
   ${scan('own[0]')}
   var before = sums[thread] - own[0];
   for (var b = first; b < end; b++) {
-    let found = tallies[4u * b];
+    let share = tallies[4u * b];
     tallies[4u * b] = before;
-    before += found;
+    before += share;
   }
   if (thread < 4u) { tallies[4u * blocks + thread] = atomicLoad(&all[thread]); }
 }`

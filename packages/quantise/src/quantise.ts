@@ -48,8 +48,8 @@ export async function quantise(
 ): Promise<QuantisedModel> {
   const floats = isHalf(method) ? model : withFloats(model)
   const base = method === 'int8-static' ? await staticBase(floats, run) : floats
-  const found = findWeights(base, method, block)
-  const { weights: nearest, left } = isHalf(method) ? await withinHalves(model, found, method) : found
+  const findings = findWeights(base, method, block)
+  const { weights: nearest, left } = isHalf(method) ? await withinHalves(model, findings, method) : findings
   const weights = nearest.map((weight) => (onGrid?.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
   const ids = weights.filter(({ form }) => form === 'static').map(({ id }) => id)
   const integers = await integerGraph(base, new Set(ids))

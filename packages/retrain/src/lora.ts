@@ -72,16 +72,16 @@ export interface LoraRequest extends TrainableOptions {
 export async function withLora(model: Model, request: LoraRequest): Promise<AdaptedModel> {
   const { lora, seed } = request
   const { rank, alpha = 2 * rank, targets } = lora
-  const found = await trainableTensors(model, { ...request, ...(targets && { include: targets }) })
+  const tensors = await trainableTensors(model, { ...request, ...(targets && { include: targets }) })
   const isTarget = productsIn(model)
   const weights: AdaptedWeight[] = []
-  for (const { id, tensor } of found.filter(isTarget)) {
+  for (const { id, tensor } of tensors.filter(isTarget)) {
     const values = new Float32Array((await readAll(tensor.data)).buffer)
     const own = Math.min(rank, ...tensor.shape.slice(-2))
     const mask = request.masks === undefined ? maskOf(values) : request.masks.get(id)
     weights.push({ id, tensor, names: [`${id}/lora_A`, `${id}/lora_B`], rank: own, scale: alpha / rank, mask, values })
   }
-  if (weights.length === 0) throw noTarget(found)
+  if (weights.length === 0) throw noTarget(tensors)
   const trainable = weights.flatMap((weight, i) => matricesOf(weight, streamOf(seed, i)))
   const facts = { rank, alpha, weights: weights.length, trained: elementsOf(trainable), elements: elementsOf(weights) }
   return { facts, model: adapted(model, weights, trainable), weights, trainable }

@@ -72,8 +72,8 @@ function assign(models: readonly SpreadModel[], shards: number): RunPlan {
     for (const { id } of pieces) shardOf.set(id, least + 1)
   }
   const pieces = groups.flat().map(({ set: _, ...piece }): RunPiece => ({ ...piece, shard: shardOf.get(piece.id)! }))
-  const told = pieces.map(({ id, sha256, shard }) => [id, sha256, shard])
-  return { shards, sha256: sha256Of([shards, told]), pieces }
+  const contents = pieces.map(({ id, sha256, shard }) => [id, sha256, shard])
+  return { shards, sha256: sha256Of([shards, contents]), pieces }
 }
 
 interface OpenPiece extends Omit<RunPiece, 'shard'> {

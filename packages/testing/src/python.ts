@@ -21,12 +21,12 @@ export function missingPython(): string | undefined {
   }
 }
 
-/** What a script of python3 leaves in `result`, with `given` and numpy as np. */
-export function python(script: string, given: PythonInput): unknown {
+/** What a script of python3 leaves in `result`, with the input as `given`, and numpy as np. */
+export function python(script: string, input: PythonInput): unknown {
   const plain = (_: string, value: unknown) => (ArrayBuffer.isView(value) ? Array.from(value as Float64Array) : value)
   const source = `import sys, json\nimport numpy as np\ngiven = json.load(sys.stdin)\n${script}\nprint(json.dumps(result))`
   const out = execFileSync(interpreter, ['-c', source], {
-    input: JSON.stringify(given, plain),
+    input: JSON.stringify(input, plain),
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   })

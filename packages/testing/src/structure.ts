@@ -7,17 +7,17 @@ import { tinyModels } from './tiny-models.js'
 export function testStructure(make: () => Structure): void {
   const { name, sparsity: fixed } = make()
   describe.each(Object.entries(tinyModels))(`structure ${name} on %s`, (_, model) => {
-    const found = () => make().find(analyse(model()))
+    const findings = () => make().find(analyse(model()))
 
     test('groups have ids of their own, the same every time', () => {
-      const ids = found().groups.map(({ id }) => id)
+      const ids = findings().groups.map(({ id }) => id)
       expect(new Set(ids).size).toBe(ids.length)
-      expect(found().groups.map(({ id }) => id)).toEqual(ids)
+      expect(findings().groups.map(({ id }) => id)).toEqual(ids)
     })
 
     test('the pattern it names, if any, is that of its groups', () => {
       const { pattern } = make()
-      const patterns = found().groups.flatMap((group) => (group.kind === 'mask' ? [group.pattern.kind] : []))
+      const patterns = findings().groups.flatMap((group) => (group.kind === 'mask' ? [group.pattern.kind] : []))
       if (pattern !== undefined) expect(patterns.filter((kind) => kind !== pattern)).toEqual([])
     })
 
@@ -40,7 +40,7 @@ export function testStructure(make: () => Structure): void {
 
     test.skipIf(fixed !== undefined)('pruning nothing changes nothing', async () => {
       const before = model()
-      if (found().groups.length === 0) return expect(found().groups).toEqual([])
+      if (findings().groups.length === 0) return expect(findings().groups).toEqual([])
       const { steps } = await makePlan(before, [{ structure: make(), criterion, target: { sparsity: 0 } }], { seed: 1 })
       expect(await modelBytes(await applyPlan(before, { seed: 1, steps }))).toEqual(await modelBytes(before))
     })
@@ -49,7 +49,7 @@ export function testStructure(make: () => Structure): void {
       fixed === undefined ? [0.25, 0.5, 1] : [fixed],
     )('at %s exactly the planned elements are zero and all others are untouched', async (sparsity) => {
       const before = model()
-      if (found().groups.length === 0) return expect(found().groups).toEqual([])
+      if (findings().groups.length === 0) return expect(findings().groups).toEqual([])
       const { steps } = await makePlan(before, [{ structure: make(), criterion, target: { sparsity } }], { seed: 1 })
       const after = await values(await applyPlan(before, { seed: 1, steps }))
       for (const [i, tensor] of (await values(before)).entries()) {
@@ -64,7 +64,7 @@ export function testStructure(make: () => Structure): void {
         (await zerosOf(before)) + sum('masked') - sum('zeros'),
       )
       const target = Math.max(sum('zeros'), Math.round(sparsity * sum('elements')))
-      const groups = found().groups.flatMap((group) => (group.kind === 'mask' ? [group.pattern.kind] : []))
+      const groups = findings().groups.flatMap((group) => (group.kind === 'mask' ? [group.pattern.kind] : []))
       // What goes in blocks may fall short of a target. It exceeds none, but for zeros that were there in places that a fixed pattern keeps.
       if (groups.every((kind) => kind === 'free')) expect(sum('masked')).toBe(target)
       else expect(sum('masked')).toBeLessThanOrEqual(target + (fixed === undefined ? 0 : sum('zeros')))

@@ -13,13 +13,13 @@ export interface Feeders {
 export function feedersOf(flow: Flow, region: Region): Feeders {
   const { steps, maker, readers, outputs } = flow
   const own = new Set([...region.steps, ...region.aside])
-  const found = new Set<number>()
-  const given: string[] = []
+  const feeders = new Set<number>()
+  const values: string[] = []
   const makersOf = (of: readonly number[]) =>
     of.flatMap((i) => steps[i]!.reads.flatMap((name) => (name === region.from ? [] : (maker.get(name) ?? []))))
   // Steps that hand a value on to outputs, one after another, and do nothing else. Undefined where it is read elsewhere.
   const passingOn = (name: string): readonly number[] | undefined => {
-    const others = (readers.get(name) ?? []).filter((reader) => !own.has(reader) && !found.has(reader))
+    const others = (readers.get(name) ?? []).filter((reader) => !own.has(reader) && !feeders.has(reader))
     const behind = others.flatMap((reader) => {
       const { reads, makes, weighs } = steps[reader]!
       const isEnd = makes.every((made) => readers.has(made) || outputs.has(made))
@@ -30,19 +30,19 @@ export function feedersOf(flow: Flow, region: Region): Feeders {
   const open = makersOf(region.steps)
   while (open.length > 0) {
     const i = open.pop()!
-    if (own.has(i) || found.has(i)) continue
+    if (own.has(i) || feeders.has(i)) continue
     const passing = steps[i]!.makes.map(passingOn)
     if (passing.includes(undefined)) continue
-    if (found.size >= MOST_ASIDE) return NONE
+    if (feeders.size >= MOST_ASIDE) return NONE
     for (const step of [i, ...passing.flatMap((each) => each ?? [])]) {
-      found.add(step)
-      given.push(...steps[step]!.makes.filter((name) => outputs.has(name)))
+      feeders.add(step)
+      values.push(...steps[step]!.makes.filter((name) => outputs.has(name)))
     }
     open.push(...makersOf([i]))
   }
   // What is no part of each layer's stays an output.
-  if (!given.every(isNumbered)) return NONE
-  return { steps: found, outputs: given }
+  if (!values.every(isNumbered)) return NONE
+  return { steps: feeders, outputs: values }
 }
 
 const NONE: Feeders = { steps: new Set(), outputs: [] }

@@ -144,9 +144,9 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
       const sizes = list.slice(-axesAt(keyOf(node), input)![0]!.size)
       const isShare = (size: NewSize): size is Share => typeof size === 'object'
       // Bounds of a Slice may have 32 bits.
-      const given = node.op === 'Slice' ? compute('Cast', [node.inputs[input]!], { to: INT64 }) : node.inputs[input]!
+      const sizesNow = node.op === 'Slice' ? compute('Cast', [node.inputs[input]!], { to: INT64 }) : node.inputs[input]!
       const times = sizes.map((size) => (isShare(size) ? size.now : Number(size === undefined)))
-      const multiplied = compute('Mul', [given, constant(times)])
+      const multiplied = compute('Mul', [sizesNow, constant(times)])
       const kept = sizes.some(isShare)
         ? compute('Div', [multiplied, constant(sizes.map((size) => (isShare(size) ? size.before : 1)))])
         : multiplied

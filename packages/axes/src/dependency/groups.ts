@@ -84,12 +84,12 @@ function addOwn(
 ): void {
   for (const [axis, units] of experts.own) {
     const unitOf = new Map(units.flatMap((names, unit) => [...names].map((name) => [name, unit] as const)))
-    const known = new Set<string>()
+    const seen = new Set<string>()
     for (const { id, tensor, readers } of constants) {
       const unit = unitOf.get(tensor.name)
       const values = tensors.get(id)?.values ?? tensor
-      if (unit === undefined || known.has(id) || values.shape.length === 0 || !isFloat(values.type)) continue
-      known.add(id)
+      if (unit === undefined || seen.has(id) || values.shape.length === 0 || !isFloat(values.type)) continue
+      seen.add(id)
       const scored = values.shape.length > 1 && !isAdded({ readers })
       const slice = { id, tensor: values, axis: 0, units: new Int32Array(values.shape[0]!).fill(unit), scored }
       slices.get(axis)?.push(slice)

@@ -189,8 +189,8 @@ function unreadIn(
   const nodes = new Set<Node>()
   const unread = new Set<string>()
   const count = (name: string) => {
-    const known = counts.get(name)
-    if (known !== undefined) return known
+    const count = counts.get(name)
+    if (count !== undefined) return count
     const reads = (readers.get(name) ?? []).reduce((all, node) => all + node.inputs.filter((each) => each === name).length, 0)
     return reads + (outputs.has(name) ? 1 : 0)
   }

@@ -31,15 +31,15 @@ export function settleExperts(facts: SettledFacts): WrittenOut {
   const parts = new Map<Axis, Parts>()
   const partsAt = (axis: Axis) => {
     const root = rootOf(axis)
-    const known = parts.get(root) ?? { picks: [], stacks: [] }
-    parts.set(root, known)
-    return known
+    const part = parts.get(root) ?? { picks: [], stacks: [] }
+    parts.set(root, part)
+    return part
   }
   for (const pick of routing.picks) partsAt(pick.axis).picks.push(pick)
   for (const stack of routing.stacks) partsAt(stack.axis).stacks.push(stack)
   for (const { name } of graph.outputs) {
-    const told = routing.positions.get(name)
-    if (told !== undefined) pin(told, `the output '${name}' tells which were chosen`)
+    const axis = routing.positions.get(name)
+    if (axis !== undefined) pin(axis, `the output '${name}' tells which were chosen`)
   }
   const axes = competing(routing)
   const grouped = new Set<Axis>()
@@ -157,9 +157,9 @@ function pathsOf({ graph, shapeOf, numbers }: SettledFacts): Paths {
     order.set(node, at)
     for (const name of new Set(node.inputs)) {
       if (name === '') continue
-      const known = readers.get(name)
-      if (known === undefined) readers.set(name, [node])
-      else known.push(node)
+      const others = readers.get(name)
+      if (others === undefined) readers.set(name, [node])
+      else others.push(node)
     }
     for (const name of node.outputs) makers.set(name, node)
   }

@@ -83,15 +83,15 @@ const renamed = new WeakMap<Node, Node[]>()
 const renamedTensors = new WeakMap<Tensor, Tensor[]>()
 
 function sharedAs<T extends object>(
-  known: WeakMap<T, T[]>,
+  copies: WeakMap<T, T[]>,
   of: T,
   { isSame, make }: { readonly isSame: (other: T) => boolean; readonly make: () => T },
 ): T {
-  const others = known.get(of) ?? []
-  const found = others.find(isSame)
-  if (found !== undefined) return found
+  const others = copies.get(of) ?? []
+  const same = others.find(isSame)
+  if (same !== undefined) return same
   const made = make()
-  known.set(of, [...others, made])
+  copies.set(of, [...others, made])
   return made
 }
 

@@ -10,13 +10,13 @@ export function takenBranches(model: Model, flags: ReadonlyMap<string, boolean>)
   const flat = flattened(model).model
   if (flat === model) return model
   const { graph } = flat
-  const known = new Map(graph.inputs.flatMap(({ name }) => (flags.has(name) ? [[name, flags.get(name)!] as const] : [])))
+  const values = new Map(graph.inputs.flatMap(({ name }) => (flags.has(name) ? [[name, flags.get(name)!] as const] : [])))
   const nodes = graph.nodes.flatMap((node): readonly Node[] => {
     const [condition = ''] = node.inputs
-    const value = known.get(condition)
+    const value = values.get(condition)
     if (value === undefined) return [node]
     if (isIf(node)) return taken(node, value)
-    if (node.domain === '' && KEEPS.has(node.op)) for (const name of madeBy(node)) known.set(name, value !== (node.op === 'Not'))
+    if (node.domain === '' && KEEPS.has(node.op)) for (const name of madeBy(node)) values.set(name, value !== (node.op === 'Not'))
     return [node]
   })
   const plain = withoutDead(flat, editModel(flat, { graph: editGraph(graph, { nodes }) }))

@@ -48,9 +48,9 @@ export interface Quantisation {
 export function quantisationOf(model: Model): Quantisation {
   const memo = remembered.get(model)
   if (memo !== undefined) return memo
-  const found = findQuantised(model)
-  remembered.set(model, found)
-  return found
+  const quantisation = findQuantised(model)
+  remembered.set(model, quantisation)
+  return quantisation
 }
 
 const remembered = new WeakMap<Model, Quantisation>()

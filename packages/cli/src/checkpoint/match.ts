@@ -51,23 +51,23 @@ export async function matchTensors(
 ): Promise<Matching> {
   const views = await viewsOf(constants, onTensor)
   const search = new Search(views, constants)
-  const found: TensorMatch[] = []
+  const tensorMatches: TensorMatch[] = []
   const others: CheckpointTensor[] = []
   for (const tensor of tensors) {
     onTensor()
     const pieces = await search.piecesOf(tensor)
     if (pieces === undefined) others.push(tensor)
-    else found.push({ tensor, pieces, ties: [] })
+    else tensorMatches.push({ tensor, pieces, ties: [] })
   }
-  const met = new Set(found.flatMap(({ pieces }) => pieces.map(({ constant }) => constant)))
-  const matches = new Map(found.map((match) => [match.tensor, match]))
+  const met = new Set(tensorMatches.flatMap(({ pieces }) => pieces.map(({ constant }) => constant)))
+  const matches = new Map(tensorMatches.map((match) => [match.tensor, match]))
   const missing: TracedTensor[] = []
   for (const constant of constants.filter((each) => !met.has(each))) {
     const tie = search.tieOf(constant)
     if (tie === undefined) missing.push(constant)
     else matches.get(tie.tensor)!.ties.push(tie.piece)
   }
-  return { matches: found, others, missing, problems: search.problems }
+  return { matches: tensorMatches, others, missing, problems: search.problems }
 }
 
 /** A constant, or a position of its first axis. */

@@ -98,11 +98,11 @@ function some(texts: readonly string[]): string {
 /** A checkpoint of another model has hardly anything in common with this one. */
 function refuseAnother({ shown }: Checkpoint, constants: readonly TracedTensor[], { matches, missing }: Matching): void {
   const weights = constants.filter(({ before }) => before.shape.length > 1)
-  const found = weights.filter((constant) => !missing.includes(constant))
-  if (found.length > 0 && found.length * 2 >= weights.length) return
+  const present = weights.filter((constant) => !missing.includes(constant))
+  if (present.length > 0 && present.length * 2 >= weights.length) return
   const names = missing.filter(({ before }) => before.shape.length > 1).map(({ id }) => `'${id}'`)
   throw new PareError(
-    `${shown} is not the checkpoint of this model: ${found.length} of the ${weights.length} matrices of the model are in it (${matches.length} tensors match). Not there are ${some(names)}.`,
+    `${shown} is not the checkpoint of this model: ${present.length} of the ${weights.length} matrices of the model are in it (${matches.length} tensors match). Not there are ${some(names)}.`,
     {
       hint: 'give the checkpoint that the ONNX model was exported from, with --model the export from before pruning, optimising and quantising.',
     },

@@ -82,10 +82,10 @@ function indexOf(content: Readonly<Record<string, unknown>>, files: readonly Pru
     total_parameters: files.reduce((sum, file) => sum + elementsIn(file), 0),
   }
   const about = typeof metadata === 'object' && metadata !== null ? metadata : {}
-  const known = Object.entries(totals).filter(([key]) => key === 'total_size' || key in about)
+  const entries = Object.entries(totals).filter(([key]) => key === 'total_size' || key in about)
   return {
     ...content,
-    metadata: { ...about, ...Object.fromEntries(known) },
+    metadata: { ...about, ...Object.fromEntries(entries) },
     weight_map: Object.fromEntries(shards.toSorted(([a], [b]) => (a < b ? -1 : 1))),
   }
 }

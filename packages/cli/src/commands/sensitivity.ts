@@ -30,14 +30,14 @@ export async function sensitivity(context: Context, [written = '']: readonly str
   const amounts = amountsFor(structure, own)
   const metric = overridesOf('sensitivity', values).evaluate?.metric as string | undefined
   const { modules } = evaluationOf(task).request
-  const found = metric === undefined ? undefined : await (await import('@pare/evaluate')).findMetric(metric, modules)
-  if (found?.needs.read === 'choices') {
+  const plugin = metric === undefined ? undefined : await (await import('@pare/evaluate')).findMetric(metric, modules)
+  if (plugin?.needs.read === 'choices') {
     throw usage(
       `pare sensitivity: metric '${metric}' asks the model questions, and trials are not made of them.`,
       'leave --metric out and give texts: loss is then the divergence from the whole model.',
     )
   }
-  const better = found?.better ?? 'lower'
+  const better = plugin?.better ?? 'lower'
   const loss = { against: metric === undefined ? ('outputs' as const) : { metric }, better, samples }
   const work = workOn(task, engine, context)
   await using opened = await openFolded(task.path, work, { mergeAdapters: task.mergeAdapters ?? false })

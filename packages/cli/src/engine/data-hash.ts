@@ -56,9 +56,9 @@ const YIELD_MS = 120_000
 function hashOfYield(path: string, { runner, samples }: DataReader): Promise<string> {
   if (runner === undefined) return Promise.resolve(notHashed('a data module is code'))
   const key = `${samples ?? 'all'} ${path}`
-  const known = runner.yields.get(key) ?? readYield({ path, trusted: true, ...present({ most: samples }) }, runner)
-  runner.yields.set(key, known)
-  return known
+  const hash = runner.yields.get(key) ?? readYield({ path, trusted: true, ...present({ most: samples }) }, runner)
+  runner.yields.set(key, hash)
+  return hash
 }
 
 async function readYield(request: YieldRequest, { engine, signal, progress }: ModuleRunner): Promise<string> {

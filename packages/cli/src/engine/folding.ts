@@ -79,9 +79,9 @@ export async function openPlanned(
     inline: expected?.inlined ?? false,
   })
   try {
-    const found = new Map((await opened.folding())?.weights.map((weight) => [weight.value, weight]))
+    const weights = new Map((await opened.folding())?.weights.map((weight) => [weight.value, weight]))
     for (const { id, value, sha256: hash } of expected?.weights ?? []) {
-      const weight = found.get(value)
+      const weight = weights.get(value)
       if (weight?.id !== id || (checkNumbers && weight.sha256 !== hash))
         throw otherWeight(plan.shown, value, weight === undefined)
     }

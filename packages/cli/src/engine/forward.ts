@@ -89,8 +89,8 @@ export function inputsOf({ graph }: Model): ModelValue[] {
 /** The same, told of elsewhere. */
 export function withProgress(forward: Forward, onProgress: NonNullable<Parameters<Forward>[1]['onProgress']>): Forward {
   const { fillsMask = false, open } = forward
-  const told: Forward = (model, options) => forward(model, { ...options, onProgress })
-  const openTold: Forward['open'] =
+  const withProgress: Forward = (model, options) => forward(model, { ...options, onProgress })
+  const openWithProgress: Forward['open'] =
     open &&
     (async (model, options) => {
       const relay = await open(model, options)
@@ -100,5 +100,5 @@ export function withProgress(forward: Forward, onProgress: NonNullable<Parameter
         [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
       }
     })
-  return Object.assign(told, { fillsMask, ...present({ open: openTold }) })
+  return Object.assign(withProgress, { fillsMask, ...present({ open: openWithProgress }) })
 }

@@ -10,7 +10,7 @@ import { packageVersion } from '../terminal/version.js'
 import type { Work } from './work.js'
 
 /** What else decides how a search of a task goes on than what core knows of it. */
-export type SearchTask = Pick<Task, 'calibration' | 'training' | 'seed' | 'said' | 'dims' | 'mergeAdapters'>
+export type SearchTask = Pick<Task, 'calibration' | 'training' | 'seed' | 'source' | 'dims' | 'mergeAdapters'>
 
 interface Searching {
   readonly task: SearchTask
@@ -44,8 +44,8 @@ async function dataOf({ calibration, training }: SearchTask): Promise<readonly s
 }
 
 /** What the user says, without how long is searched: of shares, core knows what they become. */
-function settingsOf({ said, seed, dims, mergeAdapters }: SearchTask): string {
-  const { prune, calibrate, train, overrides, level } = said
+function settingsOf({ source, seed, dims, mergeAdapters }: SearchTask): string {
+  const { prune, calibrate, train, overrides, level } = source
   const settings = {
     seed,
     dims,

@@ -42,7 +42,7 @@ export interface Conflict {
 export function editConfig(name: string, text: string, outcome: Outcome): EditedConfig | undefined {
   const json = parsed(text)
   if (json === undefined) return undefined
-  const draft: Draft = { name, outcome, edits: [], conflicts: [], warnings: [], known: new Set() }
+  const draft: Draft = { name, outcome, edits: [], conflicts: [], warnings: [], kinds: new Set() }
   walk(json, [], draft)
   draft.warnings.push(...unknownSizes(json, draft))
   const { edits, conflicts, warnings } = draft
@@ -57,7 +57,7 @@ interface Draft {
   readonly conflicts: Conflict[]
   readonly warnings: string[]
   /** Sizes that the file holds under a name that is known. */
-  readonly known: Set<SizeKind>
+  readonly kinds: Set<SizeKind>
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -89,7 +89,7 @@ function walk(object: Json, path: readonly string[], draft: Draft): void {
     if (fact === undefined || fact === 'headDim') continue
     const held = heldBy(object, fact, value, draft)
     if (held === undefined) continue
-    draft.known.add(fact)
+    draft.kinds.add(fact)
     const behind = key in object ? {} : { behind: IMPLIED_NEURONS.width }
     const after = editNumber({ fact, held, path: at, isWritten: value === held, ...behind }, object, draft)
     if (after !== undefined) now.set(fact, after)
@@ -182,7 +182,7 @@ function writeHeadDim(
 const NO_SIZE = /token|ids?$|architectures|version|beams|position/
 
 /** Sizes that changed and that no known key holds, where some number or list looks as if it held them. */
-function unknownSizes(json: Json, { name, outcome, known }: Draft): readonly string[] {
+function unknownSizes(json: Json, { name, outcome, kinds: known }: Draft): readonly string[] {
   const changed = outcome.changes.filter(({ fact, before, after }) => before !== after && !known.has(fact))
   const numbers = new Map(changed.map(({ fact, before }) => [before, fact]))
   const layers = new Set(outcome.layers.filter(({ before, kept }) => kept.length < before).map(({ before }) => before))

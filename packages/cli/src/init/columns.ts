@@ -44,15 +44,15 @@ export function boundOf(signature: Signature, glance: DataGlance): BoundColumns 
   const rest = others.filter(
     (column) => column !== label && !ID_NAMES.includes(column.name) && pair?.texts.includes(column.name) !== true,
   )
-  const known = { ...present({ label }), isText }
+  const common = { ...present({ label }), isText }
   if (isText)
     return {
-      ...known,
+      ...common,
       ...present({ field: glance.isText || asked !== undefined || pair !== undefined ? undefined : longest(rest)?.name }),
       ...groupsIn(rest, rest.length, asked === undefined ? GROUPS : ASKED_GROUPS),
     }
   // Of a table of features, as many columns are something else as are too many for the input.
-  return { ...known, ...groupsIn(rest, features === undefined ? 0 : rest.length - features) }
+  return { ...common, ...groupsIn(rest, features === undefined ? 0 : rest.length - features) }
 }
 
 /** The columns of what a language model is asked. Undefined: the model is none, or the data ask nothing. */

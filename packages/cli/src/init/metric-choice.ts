@@ -49,9 +49,9 @@ function pairChoice(pairing: Pairing, output: ModelValue, label: ColumnGlance | 
   if (label !== undefined && !isScore && !isTwofold(label)) return { output: measured, metrics: [COSINE], doubts: [] }
   const way: Pooling = measured.shape.length === 2 ? 'output' : (pooling ?? 'mean')
   const spearman = metric(`spearman:pairs=${way}`, 'whether texts that are said to be more alike are nearer')
-  const found = metric(`recall-at-1:pairs=${way}`, 'how often the second text is the nearest to the first')
+  const recall = metric(`recall-at-1:pairs=${way}`, 'how often the second text is the nearest to the first')
   const cosine = metric(`cosine:pairs=${way}`, 'how near both texts are')
-  const metrics = label === undefined ? [found, cosine] : [spearman, cosine]
+  const metrics = label === undefined ? [recall, cosine] : [spearman, cosine]
   const [first] = metrics as [MetricChoice]
   const isSaid = way === 'output' || pooling !== undefined
   const doubts = isSaid

@@ -59,8 +59,8 @@ interface Pair extends Pick<Pairing, 'signature' | 'glance'> {
 async function pairingOf(model: string, data: string, { cwd, files, signature, glance, unread }: Pair): Promise<Pairing> {
   const tokenizer = tokenizerFor(model, data, files)
   const id2label = await id2labelBeside([join(cwd, model), join(cwd, data)])
-  const found = await orNote(() => readPooling(join(cwd, model)), unread)
-  return { signature, glance, data, ...present({ tokenizer, id2label, pooling: found?.pooling }) }
+  const folder = await orNote(() => readPooling(join(cwd, model)), unread)
+  return { signature, glance, data, ...present({ tokenizer, id2label, pooling: folder?.pooling }) }
 }
 
 /** Data in the folder of the model come before others that promise as much. */

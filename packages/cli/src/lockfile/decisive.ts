@@ -23,7 +23,7 @@ export async function decisiveOf(
   { provider = 'cpu', onnxruntime }: Engine,
   runner?: ModuleRunner,
 ): Promise<Decisive> {
-  const { evaluation, smallest, calibration, training, steps, said } = task
+  const { evaluation, smallest, calibration, training, steps, source } = task
   const search = smallest?.evaluation.request.data
   const files = {
     'evaluation data': evaluation?.request.data,
@@ -58,7 +58,7 @@ export async function decisiveOf(
     ...Object.fromEntries((evaluation?.commands ?? []).map((run) => [`command '${run}'`, notHashed('it may read anything')])),
     // With what files of settings say: curves of an allocation, names of classes.
     settings: settingsHash({
-      said,
+      source,
       allocations: steps.map(({ allocation }) => allocation),
       classes: evaluation?.request.classes,
       // With the pooling that a file beside the model says.
@@ -116,7 +116,7 @@ function tokenizers(what: string, path: string | undefined): Readonly<Record<str
 const PLUGIN_FIELDS = { preset: 'preset', criterion: 'criterion', refit: 'criterion', structure: 'structure' } as const
 
 /** Names of plugins that do not come with pare. */
-function pluginsOf({ said: { prune }, evaluation }: Task): readonly string[] {
+function pluginsOf({ source: { prune }, evaluation }: Task): readonly string[] {
   const steps = 'preset' in prune ? [prune] : prune
   const foreign = steps.flatMap((step) =>
     Object.entries(PLUGIN_FIELDS).flatMap(([field, kind]) => {
@@ -143,7 +143,7 @@ async function modelHashes(path: string): Promise<Decisive> {
 }
 
 /** Of everything that options and config say of a model. Objects that a config imports are code. */
-function settingsHash(said: unknown): string {
+function settingsHash(settings: unknown): string {
   let isCode = false
   const canonical = (value: unknown): unknown => {
     if (typeof value === 'function') isCode = true
@@ -156,6 +156,6 @@ function settingsHash(said: unknown): string {
         .map(([key, each]) => [key, canonical(each)]),
     )
   }
-  const text = JSON.stringify(canonical(said))
+  const text = JSON.stringify(canonical(settings))
   return isCode ? notHashed('the config holds code') : createHash('sha256').update(text).digest('hex')
 }

@@ -38,8 +38,8 @@ export async function lookFirst(tasks: readonly Task[], work: LookWork): Promise
       const own = looks.get(key) ?? lookAt(request, limits, { ...work, label: task.name })
       looks.set(key, own)
       const outcome = await own
-      const found = outcome instanceof Error ? { look: undefined, failure: outcome } : { look: outcome }
-      seen.push({ task, purpose, data: showPath(request.data, work.cwd), ...found })
+      const view = outcome instanceof Error ? { look: undefined, failure: outcome } : { look: outcome }
+      seen.push({ task, purpose, data: showPath(request.data, work.cwd), ...view })
     }
   }
   const wrong = seen.filter(({ look }) => look?.problem !== undefined)

@@ -94,8 +94,8 @@ export async function openRun(options: RunOptions): Promise<OpenedRun> {
   const ledger = await Ledger.open({ isWhole: overrides.models === undefined, ...options.lock }, { cwd, engine })
   const carried = new Map<Task, RunResults['models'][number]>()
   for (const task of tasks) {
-    const known = await ledger.begin(task, { signal, progress })
-    if (known !== undefined) carried.set(task, known)
+    const former = await ledger.begin(task, { signal, progress })
+    if (former !== undefined) carried.set(task, former)
   }
   const work = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
   return { tasks, engine, ledger, carried, work, ...present({ config: file }), [Symbol.asyncDispose]: dispose }
@@ -128,8 +128,8 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
       ...{ ...placed.of(task, publication), publication, references, onError, usualBaselines },
       ...present({ base, repeated: repeated.get(task) }),
     }
-    const known = carried.get(task)
-    const outcome = known === undefined ? await runner(task, place, { ...work, label: task.name }) : { result: known }
+    const former = carried.get(task)
+    const outcome = former === undefined ? await runner(task, place, { ...work, label: task.name }) : { result: former }
     const result = { ...outcome.result, ...present({ named: task.at }) }
     runs.push({ ...outcome, result })
     ledger.end(task, outcome)

@@ -40,7 +40,21 @@ export function disagreement(facts: SmallestSearchFacts | undefined, verdict: st
 
 /** As `results.json` tells of it. */
 export function smallestResult(facts: SmallestSearchFacts, cwd: string): SmallestResult {
-  const { smallest, maxDrop, certainty, metric, reference, data, chosen, next, even, tried, ended, known, seconds } = facts
+  const {
+    smallest,
+    maxDrop,
+    certainty,
+    metric,
+    reference,
+    data,
+    chosen,
+    next,
+    even,
+    tried,
+    ended,
+    former: known,
+    seconds,
+  } = facts
   return {
     ...{ smallest, maxDrop, certainty, metric, ended, known, seconds },
     reference: { ...reference },

@@ -31,10 +31,10 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
 }
 
 /** The fields that have one value for a model, of what says more. */
-function levelOf(said: Partial<OneLevel>): OneLevel {
+function levelOf(settings: Partial<OneLevel>): OneLevel {
   return Object.fromEntries(
     Object.keys(oneLevel).flatMap((key) => {
-      const value = said[key as keyof OneLevel]
+      const value = settings[key as keyof OneLevel]
       return value === undefined ? [] : [[key, value]]
     }),
   )

@@ -64,7 +64,7 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   /** Whether what is cut or permuted is proved before it is written. */
   readonly prove: boolean
   /** All that config and options say of it, as they say it. */
-  readonly said: ModelSettings & { readonly seed: number; readonly overrides: Omit<Overrides, 'models' | 'prune' | 'device'> }
+  readonly source: ModelSettings & { readonly seed: number; readonly overrides: Omit<Overrides, 'models' | 'prune' | 'device'> }
 }
 
 export interface TaskOptions {
@@ -266,10 +266,10 @@ async function taskOf(
   const smallest = await readSmallest(searched, reading)
   const name = showPath(pair?.models.first ?? path, reading.cwd)
   const { models: _, prune: __, device: ___, ...rest } = overrides
-  const said = { ...settings, seed, overrides: rest }
+  const merged = { ...settings, seed, overrides: rest }
   const data = { calibration, training, evaluation: afterSearch(evaluation, { smallest, seed }) }
   const about = { path, name, ...present({ folder, pair }) }
-  return { prove: true, ...settings.level, ...about, seed, steps, recover, ...data, demands, smallest, said }
+  return { prove: true, ...settings.level, ...about, seed, steps, recover, ...data, demands, smallest, source: merged }
 }
 
 interface StepPlaces {

@@ -130,17 +130,17 @@ export async function damageOf(shard: ShardFolder): Promise<string | undefined> 
 /** Copies a file of a shard, and throws where the copy is not what the shard says it left: it may have changed since it was looked at. */
 export async function takeFile(shard: ShardFolder, file: string, to: string): Promise<void> {
   const { manifest, name, path } = shard
-  const said = manifest.files.find((each) => each.path === file)
+  const entry = manifest.files.find((each) => each.path === file)
   const damaged = (what: string) =>
     new Failure('infrastructure', `pare merge: ${name}/${file} ${what}.`, {
       hint: `run shard ${manifest.shard.index}/${manifest.shard.count} again, and merge`,
     })
-  if (said === undefined) throw damaged('is not among the files that the shard lists')
+  if (entry === undefined) throw damaged('is not among the files that the shard lists')
   const obstacle = await obstacleTo(shard, file)
   if (obstacle !== undefined) throw damaged(obstacle)
   await mkdir(dirname(to), { recursive: true })
   await copyFile(join(path, ...file.split('/')), to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
-  const other = await otherThan(to, said.sha256)
+  const other = await otherThan(to, entry.sha256)
   if (other !== undefined) throw damaged(other)
 }
 

@@ -36,10 +36,10 @@ async function startMerge(folder: string, opened: OpenedRun): Promise<ModelRunne
       `pare merge: there is no folder ${folder}.`,
       'name the folder that pare run --shard wrote, such as pare-out/shards',
     )
-  const found = await findShards(folder, cwd)
-  const [first] = found.manifests
+  const shards = await findShards(folder, cwd)
+  const [first] = shards.manifests
   if (first === undefined) {
-    const seen = found.problems.length === 0 ? '' : ` ${found.problems.join(' ')}`
+    const seen = shards.problems.length === 0 ? '' : ` ${shards.problems.join(' ')}`
     throw usage(
       `pare merge: no shard of a run that has ended lies below ${folder}.${seen}`,
       'run the shards first: pare run --shard 1/3',
@@ -47,14 +47,14 @@ async function startMerge(folder: string, opened: OpenedRun): Promise<ModelRunne
   }
   const plan = await spreadRun(opened, first.manifest.shard.count)
   const damages = new Map<PlacedManifest, string>()
-  for (const shard of found.manifests) {
+  for (const shard of shards.manifests) {
     const damage = await damageOf(shard)
     if (damage !== undefined) damages.set(shard, damage)
   }
-  const gathered = gatherShards(plan, found.manifests, damages)
-  const problems = [...found.problems, ...gathered.problems]
+  const gathered = gatherShards(plan, shards.manifests, damages)
+  const problems = [...shards.problems, ...gathered.problems]
   for (const text of [...gathered.notes, ...problems.map((problem) => `warning: ${problem}`)]) progress.note(text)
-  const paths = new Map<PlacedManifest, string>(found.manifests.map((each) => [each, each.path]))
+  const paths = new Map<PlacedManifest, string>(shards.manifests.map((each) => [each, each.path]))
   return async (task, place, work) => {
     const pieces = plan.pieces.filter(({ model }) => plan.tasks.get(model) === task)
     const missing = pieces.flatMap(({ id }) => gathered.missing.get(id) ?? [])
@@ -132,8 +132,8 @@ async function mergeModel(
     for (const warning of mixedUp(outcome)) work.progress.note(`warning: ${work.label}: ${warning}`)
   }
   const { references, base } = place
-  const known = present({ base, latency: outcome.latency })
-  const judging = { references, onComparison, work, sharing: { recordings }, ...known }
+  const comparison = present({ base, latency: outcome.latency })
+  const judging = { references, onComparison, work, sharing: { recordings }, ...comparison }
   Object.assign(outcome, await judgeModel({ ...chosen, evaluation: chosen.evaluation }, outcome.pruned, judging))
   outcome.cost = {
     prune: parts[0]!.piece.cost.prune,

@@ -23,11 +23,11 @@ export async function spreadRun({ tasks, carried, engine, ledger }: OpenedRun, s
   const guessed: string[] = []
   for (const task of open) {
     const model = names.get(task)!
-    const known = ledger.costOf(task)
-    if (known === undefined) guessed.push(model)
+    const cost = ledger.costOf(task)
+    if (cost === undefined) guessed.push(model)
     const decisive = Object.entries(await decisiveOf(task, engine)).sort(([a], [b]) => (a < b ? -1 : 1))
     models.push({
-      ...{ model, cost: known ?? (await guessedCost(task)), mostParts: staysWhole(task) ? 1 : shards },
+      ...{ model, cost: cost ?? (await guessedCost(task)), mostParts: staysWhole(task) ? 1 : shards },
       sha256: createHash('sha256')
         .update(JSON.stringify([model, decisive]))
         .digest('hex'),

@@ -31,7 +31,7 @@ export interface SmallestSearchFacts extends SmallestModel {
   readonly reference: CandidateSize & { readonly value: number }
   readonly data: { readonly path: string; readonly samples: number; readonly isSplit: boolean }
   /** Candidates that were tried by earlier runs. */
-  readonly known: number
+  readonly former: number
   readonly seconds: number
 }
 
@@ -80,7 +80,7 @@ export async function findSmallest(
     }
     const log = trialLog(work, { activity, expected: smallest.trials ?? 9 * smallest.bits.length })
     const attempt = remembering(files, { isSmaller, tryAnew })
-    const found = await searchSmallest({
+    const search = await searchSmallest({
       ...{ bits: smallest.bits, free: smallest.free, seed: task.seed, trials: smallest.trials },
       make: sizing(files, make),
       mayPass: ({ outcome, drop }) => outcome === 'fail' && drop !== undefined && drop.value <= measuring.allowed,
@@ -93,11 +93,11 @@ export async function findSmallest(
     })
     const { evaluation, isSplit, maxDrop } = smallest
     return {
-      ...found,
+      ...search,
       ...{ smallest: smallest.smallest, maxDrop, metric: measuring.metric, certainty: measuring.certainty },
       reference: { ...reference, value: measuring.value },
       data: { path: evaluation.request.data, samples: measuring.samples, isSplit },
-      ...{ known: log.known, seconds: (now() - start) / 1000 },
+      ...{ former: log.known, seconds: (now() - start) / 1000 },
     }
   } catch (error) {
     if (work.signal.aborted)
@@ -127,12 +127,12 @@ interface TrialLogOptions {
 /** Says how each trial came out. */
 function trialLog({ label, progress }: Work, { activity, expected }: TrialLogOptions) {
   const seen = new Set<string>()
-  const count = { tried: 0, known: 0 }
+  const count = { tried: 0, former: 0 }
   return {
     add({ tried, isKnown }: Attempt): TriedCandidate {
       count.tried++
       // What this run has tried is no other run's.
-      if (isKnown && !seen.has(candidateKey(tried))) count.known++
+      if (isKnown && !seen.has(candidateKey(tried))) count.former++
       seen.add(candidateKey(tried))
       activity.update(count.tried, expected, candidateName(tried))
       progress.note(`${label}: trial ${count.tried}: ${describeTried(tried)}${isKnown ? ' (known)' : ''}`)
@@ -140,7 +140,7 @@ function trialLog({ label, progress }: Work, { activity, expected }: TrialLogOpt
     },
     /** Candidates that earlier runs tried. */
     get known(): number {
-      return count.known
+      return count.former
     },
   }
 }
@@ -249,15 +249,15 @@ async function identityOf(
   { evaluation, ...limits }: SmallestSettings,
   { hashes, judging, work }: Deciding,
 ): Promise<string> {
-  const { calibration, training, steps, seed, dims, mergeAdapters, said, demands } = task
+  const { calibration, training, steps, seed, dims, mergeAdapters, source, demands } = task
   const data: Record<string, string> = {}
   for (const path of new Set([calibration?.run.data, training?.data, evaluation.request.data])) {
     if (path === undefined) continue
     await using hashing = hashData(path)
     data[path] = await hashing.digest()
   }
-  const { search: _, gate: __, evaluate: ___, ...own } = said
-  const { search: ____, gate: _____, evaluate: ______, ...overrides } = said.overrides
+  const { search: _, gate: __, evaluate: ___, ...own } = source
+  const { search: ____, gate: _____, evaluate: ______, ...overrides } = source.overrides
   // What the unpruned model is in fewer bits is no candidate.
   const [level, overridden] = [own.level, overrides].map((each) => ({ ...each, baselines: undefined }))
   const settings = { ...own, level, overrides: overridden, allocations: steps.map(({ allocation }) => allocation) }

@@ -125,8 +125,8 @@ class RunningSearch {
     const least = best.bits === 'none' ? 1 : 0
     for (let step = stepOf(best) - 1; step >= least; step--) {
       const candidate = candidateAt(this.#sequence!, step)
-      const known = this.#tried.find((one) => candidateKey(one) === candidateKey(candidate) && one.drop !== undefined)
-      const one = known ?? (await this.#measureAnyway(candidate))
+      const former = this.#tried.find((one) => candidateKey(one) === candidateKey(candidate) && one.drop !== undefined)
+      const one = former ?? (await this.#measureAnyway(candidate))
       const isPair = one.outcome === 'pass' && further.outcome === 'pass'
       if (isPair || (one.outcome === 'pass' && step === least)) this.#chosen = one
       if (isPair) return

@@ -19,10 +19,10 @@ export function findGroups({ name, kind, find }: Structure, analysis: Analysis):
     return { groups, declined: entries([NO_WEIGHT], name) }
   }
   const cuttable = withoutFactors(groups, name)
-  const known = [...declined, ...cuttable.declined]
-  const listed = new Set([...groups, ...known].map(({ id }) => id))
+  const refusals = [...declined, ...cuttable.declined]
+  const listed = new Set([...groups, ...refusals].map(({ id }) => id))
   const unseen = unseenIn(analysis, listed)
-  if (listed.size > 0) return { groups: cuttable.groups, declined: [...known, ...entries(unseen, name)] }
+  if (listed.size > 0) return { groups: cuttable.groups, declined: [...refusals, ...entries(unseen, name)] }
   const hidden = [...unseen, ...analysis.notEligible.filter(({ byUser }) => !byUser)]
   return { groups: [], declined: entries(unseen.length > 0 ? hidden : [...otherKinds(analysis), ...hidden], name) }
 }

@@ -60,7 +60,7 @@ export async function openLevels(forward: Forward, { model, levels, signal }: Le
     return { at: () => ({ forward, padding, shapes }), [Symbol.asyncDispose]: () => Promise.resolve() }
   const { graph } = model
   const inputs = [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)]
-  const { graph: part } = segmentOf(model, { given: [], outputs: [...new Set(levels.flatMap(({ reads }) => reads))] })
+  const { graph: part } = segmentOf(model, { entries: [], outputs: [...new Set(levels.flatMap(({ reads }) => reads))] })
   const relay = await forward.open(editModel(model, { graph: editGraph(part, { inputs }) }), present({ signal }))
   const segments = new Segments(graph, levels, relay.crossings)
   return {
@@ -106,14 +106,14 @@ class Segments {
 
   /** What of a model runs now, for its outputs: the model has the graph's values under their names. */
   next(model: Model, level: number): Segment {
-    const given = [...this.crossings].map(([name, type]) => infoOf(name, type))
+    const crossings = [...this.crossings].map(([name, type]) => infoOf(name, type))
     const outputs = model.graph.outputs.map(({ name }) => name)
     const unsettled = reachedFrom(
       this.graph,
       this.levels.slice(level).flatMap(({ changes }) => changes),
     )
     const isSettled = (name: string) => !unsettled.has(name)
-    const running = new Set(segmentOf(model, { given, outputs }).graph.nodes.flatMap(madeBy))
+    const running = new Set(segmentOf(model, { entries: crossings, outputs }).graph.nodes.flatMap(madeBy))
     const done = this.graph.nodes.filter(
       (node) => this.#lasting.has(node) && madeBy(node).every((name) => isSettled(name) && running.has(name)),
     )
@@ -122,7 +122,7 @@ class Segments {
     if (this.#before.level !== level) this.#before = { level, done: new Set(this.#done) }
     const before = this.#readAt(level, this.#before.done)
     return {
-      segment: segmentOf(model, { given, outputs: [...new Set([...outputs, ...store])] }),
+      segment: segmentOf(model, { entries: crossings, outputs: [...new Set([...outputs, ...store])] }),
       store,
       forget: [...this.crossings.keys()].filter((name) => !before.has(name) && !after.has(name)),
       computed: () => {

@@ -33,20 +33,20 @@ export function constantValues(model: Model, sizes: ReadonlyMap<string, Tensor> 
   const { graph } = model
   const tensors = new Map([...constantsOf(graph), ...sizes])
   const sparse = new Set(graph.sparseInitializers)
-  const known = new Set([...graph.initializers.map(({ name }) => name), ...sparse, ...sizes.keys()])
+  const constantNames = new Set([...graph.initializers.map(({ name }) => name), ...sparse, ...sizes.keys()])
   const makers = new Map<string, Node>()
   const isRepeatable = repeatable(model)
   const constants = new Set<Node>()
   for (const node of graph.nodes) {
-    if (!isRepeatable(node) || !readBy(node).every((name) => known.has(name))) continue
+    if (!isRepeatable(node) || !readBy(node).every((name) => constantNames.has(name))) continue
     constants.add(node)
     for (const name of madeBy(node)) {
-      known.add(name)
+      constantNames.add(name)
       if (!tensors.has(name)) makers.set(name, node)
     }
   }
   const values: ConstantValues = {
-    has: (name) => known.has(name),
+    has: (name) => constantNames.has(name),
     stored: (name) => tensors.get(name),
     isSparse: (name) => sparse.has(name),
     maker: (name) => makers.get(name),

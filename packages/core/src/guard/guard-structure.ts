@@ -11,11 +11,11 @@ export function guardStructure(structure: Structure, origin: PluginOrigin): Stru
   return withMembers(structure, {
     find(analysis) {
       const before = idsOf(analysis)
-      const found = blamed(origin, 'find', () => structure.find(analysis))
+      const findings = blamed(origin, 'find', () => structure.find(analysis))
       if (idsOf(analysis) !== before)
         throw pluginFault(origin, { problem: 'find changed the analysis that it was given', expected: 'a list of its own' })
-      checkFindings(found, { analysis, kind, origin })
-      return found
+      checkFindings(findings, { analysis, kind, origin })
+      return findings
     },
   })
 }
@@ -31,10 +31,10 @@ interface Finding {
   readonly origin: PluginOrigin
 }
 
-function checkFindings(found: Findings, { analysis, kind, origin }: Finding): void {
-  const { groups, declined } = (found ?? {}) as Partial<Findings>
+function checkFindings(findings: Findings, { analysis, kind, origin }: Finding): void {
+  const { groups, declined } = (findings ?? {}) as Partial<Findings>
   if (!Array.isArray(groups) || !Array.isArray(declined))
-    throw pluginFault(origin, { problem: `find gave ${shown(found)}`, expected: '{ groups: […], declined: […] }' })
+    throw pluginFault(origin, { problem: `find gave ${shown(findings)}`, expected: '{ groups: […], declined: […] }' })
   const fault = (group: Group, problem: string, expected: string) =>
     pluginFault(origin, { problem: `find gave a group '${group?.id}' ${problem}`, expected })
   const weights = new Set(analysis.weights.map(({ id }) => id))

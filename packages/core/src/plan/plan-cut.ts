@@ -186,9 +186,9 @@ async function statisticsById(
 ): Promise<UnitScoring['statistics']> {
   const all = weightsOf(model)
   const within = new Set(all.filter((weight) => isWithinLayer(weight, criterion.needs)).map(({ id }) => id))
-  const known = new Set(all.map(({ id }) => id).filter((id) => !within.has(id)))
+  const outside = new Set(all.map(({ id }) => id).filter((id) => !within.has(id)))
   const scored = groups.map(({ slices }) => slices.filter(({ scored }) => scored).map(({ id }) => id))
-  const ids = new Set(scored.flatMap((own) => (own.some((id) => known.has(id)) ? own.filter((id) => !within.has(id)) : own)))
+  const ids = new Set(scored.flatMap((own) => (own.some((id) => outside.has(id)) ? own.filter((id) => !within.has(id)) : own)))
   const weights = all.filter(({ id }) => ids.has(id))
   const statistics = await statisticsFor(criterion, { model, weights }, options)
   return statistics && new Map(weights.map((weight) => [weight.id, { weight, stats: statistics.of(weight) }]))

@@ -135,12 +135,12 @@ async function readersOf(
     const columns = weight.rows.before * weight.rows.after
     const unitsOf = columnUnits(slice, weight)
     const key = `${requestsFor(weight, { GRAM }).map(requestId).join('\n')} ${isCentred} ${unitsOf.join()}`
-    const known = alike.get(key) ?? {
+    const readers = alike.get(key) ?? {
       parts: [],
       grams: gramsOf(weight, { gram: stats.gram!.values, mean: isCentred ? stats.mean!.values : undefined, columns }),
     }
-    alike.set(key, known)
-    known.parts.push({ weight, units: unitsOf, felt: felt?.get(weight.id) })
+    alike.set(key, readers)
+    readers.parts.push({ weight, units: unitsOf, felt: felt?.get(weight.id) })
   }
   const readers: UnitReader[] = []
   for (const { parts, grams } of alike.values()) {

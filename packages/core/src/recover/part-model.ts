@@ -29,10 +29,10 @@ export function entriesOf(model: Model, { to }: BlockPart, bounds: ReadonlySet<s
 
 function segmentAt(model: Model, to: string, bounds: ReadonlySet<string>): Model {
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
-  const given = [...bounds]
+  const inputInfos = [...bounds]
     .filter((name) => name !== to && !inputs.has(name))
     .map((name) => makeValueInfo({ name, type: 'float32' }))
-  const segment = segmentOf(model, { given, outputs: [to] })
+  const segment = segmentOf(model, { entries: inputInfos, outputs: [to] })
   const stored = new Set(segment.graph.initializers.map(({ name }) => name))
   return editModel(segment, {
     graph: editGraph(segment.graph, { inputs: segment.graph.inputs.filter(({ name }) => !stored.has(name)) }),

@@ -32,7 +32,7 @@ export interface RecoverBlocksOptions {
   readonly forward: Forward
   readonly train: TrainPart
   /** Whether the data hold an input themselves, such as a cache that is not left to begin empty. Default: they hold no caches */
-  readonly given?: (input: string) => boolean
+  readonly isFilled?: (input: string) => boolean
   /** Called with values in which padding counts too: which of their positions it is does not follow from the model. */
   readonly onPadding?: (values: readonly string[]) => void
   readonly signal?: AbortSignal
@@ -60,22 +60,22 @@ export interface RecoveredPart {
  * run twice over the data, at most, however many parts there are, and the values of one part are in memory. Throws PareError where a model has no such blocks.
  */
 export async function recoverBlocks(reference: Model, pruned: Model, options: RecoverBlocksOptions): Promise<RecoveredBlocks> {
-  const { steps, seed, forward, train, given = () => false, onPadding, signal } = options
+  const { steps, seed, forward, train, isFilled: given = () => false, onPadding, signal } = options
   const reason = cannotMerge(reference, pruned, given)
   if (reason !== undefined) throw noBlocks(`the two models cannot run side by side: ${reason}`)
-  const found = findParts(pruned)
-  if (found.length === 0) throw noBlocks(whyNone(pruned))
-  const [whole, ready] = withSums([reference, pruned], found)
+  const allParts = findParts(pruned)
+  if (allParts.length === 0) throw noBlocks(whyNone(pruned))
+  const [whole, ready] = withSums([reference, pruned], allParts)
   const ends = new Map((await removedRuns(whole!, { steps, seed })).map(({ from, to }) => [from, to]))
   const { nameOf } = merge(whole!, ready!)
-  const aims = new Map(found.map(({ to }) => [to, ends.get(to) ?? to]))
-  const parts = found
+  const aims = new Map(allParts.map(({ to }) => [to, ends.get(to) ?? to]))
+  const parts = allParts
     .filter(({ to }) => nameOf(aims.get(to)!) !== to)
     .map((part) => ({ ...part, constants: ownConstants(ready!, part) }))
   if (parts.length === 0)
     return { tensors: new Map(), parts: [], notes: ['no block was changed by pruning, so none was trained'] }
   let current = apart(ready!, parts)
-  const bounds = new Set(found.flatMap(({ from, to }) => [from, to]))
+  const bounds = new Set(allParts.flatMap(({ from, to }) => [from, to]))
   const merged = merge(whole!, current)
   const places = parts.map((part) => ({
     part,

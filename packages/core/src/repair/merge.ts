@@ -62,11 +62,12 @@ export function merge(reference: Model, pruned: Model): MergedModel {
 }
 
 /** Why two models cannot run as one over the same data, if so. `given`: inputs that the data hold. */
-export function cannotMerge(reference: Model, pruned: Model, given: (input: string) => boolean): string | undefined {
+export function cannotMerge(reference: Model, pruned: Model, isFilled: (input: string) => boolean): string | undefined {
   if (reference.functions !== pruned.functions) return 'weights inside functions of the model were pruned'
   const [resized] = resizedInputs(reference, pruned)
   // Next to caches that begin empty, one that the data fill crashed ONNX Runtime 1.30 (a BART decoder with its past).
-  const held = resized && reference.graph.inputs.find(({ name, shape }) => shape?.length === resized.shape?.length && given(name))
+  const held =
+    resized && reference.graph.inputs.find(({ name, shape }) => shape?.length === resized.shape?.length && isFilled(name))
   return held && `the calibration data hold the cache '${held.name}', and '${resized.name}' has fewer heads than before`
 }
 

@@ -19,7 +19,7 @@ export interface RepairOptions {
   /** Runs models over calibration data. */
   readonly forward: Forward
   /** Whether the data hold an input themselves, such as a cache that is not left to begin empty. Default: they hold no caches */
-  readonly given?: (input: string) => boolean
+  readonly isFilled?: (input: string) => boolean
   /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */
   readonly onPadding?: (values: readonly string[]) => void
   readonly signal?: AbortSignal
@@ -43,7 +43,7 @@ export interface RepairResult {
  * later layers are repaired by what they meet once the earlier ones are. Both models run twice over the data, at most, however many levels there are.
  */
 export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<RepairResult> {
-  const { steps, seed, forward, given = () => false, onPadding, signal, onProgress } = options
+  const { steps, seed, forward, isFilled: given = () => false, onPadding, signal, onProgress } = options
   const reason = cannotMerge(reference, pruned, given)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
   const { nameOf } = merge(reference, pruned)

@@ -84,7 +84,7 @@ async function searched(
   const { minutes } = search
   const { trials: most = minutes === undefined ? defaultTrials(weights.length) : Number.POSITIVE_INFINITY } = search
   const stream = randomStream(seed, 'search')
-  const known = new Map(state.scores)
+  const scoreOf = new Map(state.scores)
   const best: SearchFacts['best'][number][] = []
   const begun = performance.now()
   const seconds = () => state.seconds + (performance.now() - begun) / 1000
@@ -92,18 +92,18 @@ async function searched(
   const tell = () => onProgress?.(progressOf({ made, most, minutes, seconds: seconds(), best: best.at(-1)?.score }))
   const score: LevelSearch['score'] = async (choices, share) => {
     const name = (choice: Choice) => `${share} ${choice.map((level, w) => level - start[w]!).join(' ')}`
-    const open = [...new Map(choices.flatMap((choice) => (known.has(name(choice)) ? [] : [[name(choice), choice]]))).entries()]
+    const open = [...new Map(choices.flatMap((choice) => (scoreOf.has(name(choice)) ? [] : [[name(choice), choice]]))).entries()]
     if (open.length > 0) {
       signal?.throwIfAborted()
       const settings = open.map(([, choice]) => settingOf(choice, { ladder, database }))
       const scores = await trials.losses(settings, { against: 'outputs', share })
       const finished = open.map(([trial], i) => [trial, scores[i]!] as const)
       await state.record(finished, seconds())
-      for (const [trial, value] of finished) known.set(trial, value)
+      for (const [trial, value] of finished) scoreOf.set(trial, value)
     }
     made += choices.length
     tell()
-    return choices.map((choice) => known.get(name(choice))!)
+    return choices.map((choice) => scoreOf.get(name(choice))!)
   }
   const { choice } = await searchLevels({
     ...{ weights, start, score },

@@ -117,16 +117,16 @@ async function fromCurves(
     )
     return leastSummed(weights, near, around)
   })
-  const found = choices.filter((choice) => choice !== undefined)
-  return [...new Map(found.map((choice) => [String(choice), choice])).values()]
+  const levels = choices.filter((choice) => choice !== undefined)
+  return [...new Map(levels.map((choice) => [String(choice), choice])).values()]
 }
 
 /** The polynomial through two or three points (Lagrange). Undefined where only the middle is known, or a loss is no number. */
 function onCurve(points: readonly { readonly level: number; readonly loss: number }[], level: number): number | undefined {
-  const known = points.filter(({ loss }) => !Number.isNaN(loss))
-  if (known.length < 2) return known[0]?.level === level ? 0 : undefined
-  return known.reduce((sum, { level: own, loss }) => {
-    const others = known.filter((point) => point.level !== own)
+  const measured = points.filter(({ loss }) => !Number.isNaN(loss))
+  if (measured.length < 2) return measured[0]?.level === level ? 0 : undefined
+  return measured.reduce((sum, { level: own, loss }) => {
+    const others = measured.filter((point) => point.level !== own)
     return sum + others.reduce((product, other) => (product * (level - other.level)) / (own - other.level), loss)
   }, 0)
 }

@@ -66,7 +66,7 @@ export function matchArrays(
   const labelName = labelNameOf([...arrays.keys()], options)
   const bound: { input: ModelValue; array: DataArray }[] = []
   const missing: ModelValue[] = []
-  const found = [...new Set([...arrays.keys(), ...extra.names])].map((name) => `'${name}'`).join(', ') || 'none'
+  const content = [...new Set([...arrays.keys(), ...extra.names])].map((name) => `'${name}'`).join(', ') || 'none'
   for (const input of inputs) {
     const array = arrays.get(input.name)
     if (array) bound.push({ input, array })
@@ -74,16 +74,16 @@ export function matchArrays(
   }
   if (missing.length > 0) {
     const list = missing.map(({ name, type, shape }) => `'${name}' ${describe(type, shape)}`).join(', ')
-    problems.push(`no array for input ${list}; found ${found}.`)
+    problems.push(`no array for input ${list}; found ${content}.`)
   }
   for (const { input, array } of bound) problems.push(...inputProblems(input, array))
 
   const label = labelName === undefined ? undefined : arrays.get(labelName)
-  if (labelName !== undefined && !label) problems.push(`no array '${labelName}' for the labels; found ${found}.`)
+  if (labelName !== undefined && !label) problems.push(`no array '${labelName}' for the labels; found ${content}.`)
   if (label && isStrings(label)) problems.push(`labels '${labelName}' are text, and which class each is, is not known.`)
-  const known = [...new Set([...arrays.keys(), ...extra.names, ...Object.keys(extra.columns)])]
+  const nameList = [...new Set([...arrays.keys(), ...extra.names, ...Object.keys(extra.columns)])]
   const { columns: columnNames, problems: unknown } = chooseColumns(options, {
-    ...{ names: known, inputs: names },
+    ...{ names: nameList, inputs: names },
     ...present({ own: extra.group }),
   })
   problems.push(...unknown)
@@ -91,7 +91,7 @@ export function matchArrays(
   if (label) perSample.set(labelName!, label)
   problems.push(...countProblems(perSample))
   const samples = [...perSample.values()][0]?.shape[0] ?? 1
-  const asked = namesIn(columnNames).filter((name) => known.includes(name))
+  const asked = namesIn(columnNames).filter((name) => nameList.includes(name))
   const columns: Record<string, readonly (string | number)[]> = { ...extra.columns }
   for (const name of asked) {
     if (Object.hasOwn(columns, name)) continue

@@ -83,14 +83,14 @@ export function startAnswers({ text, trusted = false }: Pick<EvaluateRequest, 't
       }
     },
     async finish(names: readonly string[]): Promise<GatheredAnswers> {
-      const found = own.finish()
+      const reading = own.finish()
       const other = hasReference ? reference.finish() : undefined
-      if (found === undefined || (hasReference && other === undefined)) return {}
+      if (reading === undefined || (hasReference && other === undefined)) return {}
       if (text?.tokenizer !== undefined && tokens.size > 0) {
         const { tokenizer } = await openTokenizer(text.tokenizer, { trusted })
         for (const [sample, ids] of tokens) texts[sample] = clip(tokenizer.decode([...ids], { skip_special_tokens: true }))
       }
-      const { labels, ...answers } = found
+      const { labels, ...answers } = reading
       return {
         ...{ answers, labels },
         ...(names.length > 0 && { classNames: names }),

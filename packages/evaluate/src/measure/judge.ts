@@ -64,7 +64,7 @@ export async function startJudge(live: Live, { runtime, request, batch: size, th
   const { output, metrics } = running
   const { share } = request
   const [own, other] = [startOutcomes(metrics), startOutcomes(metrics)]
-  const known = context.metNames().length
+  const nameCount = context.metNames().length
   const writer =
     share &&
     (await createRecording(share.recording, {
@@ -82,7 +82,7 @@ export async function startJudge(live: Live, { runtime, request, batch: size, th
       const outcome = { batch, name: output, context, ...(otherRun && { reference: otherRun.output }) }
       const judged = own.add({ ...outcome, ...run })
       const judgedReference = otherRun && other.add({ ...outcome, ...otherRun })
-      if (share !== undefined && share.count > 1 && context.metNames().length > known)
+      if (share !== undefined && share.count > 1 && context.metNames().length > nameCount)
         throw unnumbered(context.metNames().at(-1)!)
       await writer?.write({
         ...{ batch: number, first: batch.first, size: batch.size, own: own.record(judged) },

@@ -58,13 +58,13 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
     batchAxis: request.batchAxis,
     ...(threads !== undefined && { threads }),
   })
-  const found: Seen = { read: 0, notes: [], doubts: [] }
+  const view: Seen = { read: 0, notes: [], doubts: [] }
   try {
     const measured = await openMeasured(model, request)
     const { metrics, output, data } = measured
-    Object.assign(found, { notes: data.notes }, data.samples !== undefined && { samples: data.samples })
+    Object.assign(view, { notes: data.notes }, data.samples !== undefined && { samples: data.samples })
     const batch = await chooseBatch(data, [{ path: request.model, inputs: model.inputs }], request.batch)
-    Object.assign(found, { batch: batch.size }, output !== undefined && { output })
+    Object.assign(view, { batch: batch.size }, output !== undefined && { output })
     const { context, running } = await prepareRuns(measured, { model, request, batch })
     let outcome: Awaited<ReturnType<typeof runFor>> | undefined
     const worth = startWorth(metrics, output)
@@ -76,13 +76,13 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
         const fed = batch.fixed ? padBatch(part, batch.size) : part
         const start = performance.now()
         outcome = await runFor(model, fed, running)
-        found.msPerSample ??= (performance.now() - start) / (part.prompts === undefined ? fed.size : 1)
+        view.msPerSample ??= (performance.now() - start) / (part.prompts === undefined ? fed.size : 1)
       }
       if (runs && outcome !== undefined && output !== undefined) {
         refuseNaN(outcome.output, output, part)
         // The last batch says no more than the first.
-        const note = found.read === 0 ? sameNote(outcome.output, output, part) : undefined
-        if (note !== undefined) found.doubts = [note]
+        const note = view.read === 0 ? sameNote(outcome.output, output, part) : undefined
+        if (note !== undefined) view.doubts = [note]
       }
       if (outcome === undefined || output === undefined) return
       // What was asked is read as a whole already.
@@ -97,18 +97,18 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       await judge(read, how)
     }
     const last = await readThrough(data, {
-      ...{ size: batch.size, found, judge: noted },
+      ...{ size: batch.size, view: view, judge: noted },
       ...{ end: performance.now() + readingMs, runningEnd: performance.now() + RUNNING_MS },
     })
-    if (prints.length > 0) found.fingerprints = Buffer.concat(prints).toString('base64')
+    if (prints.length > 0) view.fingerprints = Buffer.concat(prints).toString('base64')
     if (last !== undefined) await judge(last, { runs: true })
-    if (found.doubts.length === 0) found.doubts = worth.doubts(data.samples)
-    return found
+    if (view.doubts.length === 0) view.doubts = worth.doubts(data.samples)
+    return view
   } catch (error) {
     if (!(error instanceof PareError)) throw error
     const { message, hint } = error
     return {
-      ...found,
+      ...view,
       problem: { message, untrusted: 'kind' in error && error.kind === 'untrusted', ...(hint !== undefined && { hint }) },
     }
   }
@@ -171,7 +171,7 @@ type Seen = { -readonly [Key in keyof FirstLook]: FirstLook[Key] }
 
 interface Through {
   readonly size: number
-  readonly found: Seen
+  readonly view: Seen
   readonly end: number
   /** When batches are no longer run. */
   readonly runningEnd: number
@@ -179,7 +179,7 @@ interface Through {
 }
 
 /** Reads batches, and gives the last one, where it was not run. */
-async function readThrough(data: DataSet, { size, found, end, runningEnd, judge }: Through): Promise<Batch | undefined> {
+async function readThrough(data: DataSet, { size, view: found, end, runningEnd, judge }: Through): Promise<Batch | undefined> {
   const labels = new Map<number, number>()
   let last: Batch | undefined
   for await (const batch of data.batches(size)) {

@@ -20,10 +20,10 @@ const CHUNK = 2 ** 20
 
 async function hasExternal(path: string): Promise<boolean> {
   await using file = await openModel(path)
-  let found = false
+  let isExternal = false
   withTensors(file.model, (tensor) => {
-    found ||= tensor.storage === 'external'
+    isExternal ||= tensor.storage === 'external'
     return tensor
   })
-  return found
+  return isExternal
 }

@@ -9,10 +9,10 @@ const BATCH = /^(batch|batch_?size|n|bs)$/i
 export type BatchAxis = number | Readonly<Record<string, number>>
 
 /** The axis of samples: the one that is said, else that which is named so, else the first. Throws PareError for an axis that the value does not have. */
-export function batchAxisOf({ name, shape }: Pick<ModelValue, 'name' | 'shape'>, said?: BatchAxis): number {
-  const own = typeof said === 'object' ? (Object.hasOwn(said, name) ? said[name] : undefined) : said
+export function batchAxisOf({ name, shape }: Pick<ModelValue, 'name' | 'shape'>, setting?: BatchAxis): number {
+  const own = typeof setting === 'object' ? (Object.hasOwn(setting, name) ? setting[name] : undefined) : setting
   if (own !== undefined && own < shape.length) return own
-  if (own !== undefined && typeof said === 'object') {
+  if (own !== undefined && typeof setting === 'object') {
     throw new PareError(`batchAxis: ${own} of '${name}', which has ${shape.length} ${shape.length === 1 ? 'axis' : 'axes'}.`, {
       hint: `count from 0: expected 0 to ${shape.length - 1}.`,
     })
@@ -22,15 +22,15 @@ export function batchAxisOf({ name, shape }: Pick<ModelValue, 'name' | 'shape'>,
 }
 
 /** The value with its samples on the first axis. */
-export function samplesFirst(value: ModelValue, said?: BatchAxis): ModelValue {
-  const axis = batchAxisOf(value, said)
+export function samplesFirst(value: ModelValue, setting?: BatchAxis): ModelValue {
+  const axis = batchAxisOf(value, setting)
   return axis === 0 ? value : { ...value, shape: movedAxis(value.shape, axis, 0) }
 }
 
 /** Throws PareError for names that are neither input nor output. */
-export function checkBatchAxis(said: BatchAxis | undefined, values: readonly ModelValue[]): void {
-  if (typeof said !== 'object') return
-  const unknown = Object.keys(said).find((name) => !values.some((value) => value.name === name))
+export function checkBatchAxis(setting: BatchAxis | undefined, values: readonly ModelValue[]): void {
+  if (typeof setting !== 'object') return
+  const unknown = Object.keys(setting).find((name) => !values.some((value) => value.name === name))
   if (unknown === undefined) return
   throw new PareError(`batchAxis: '${unknown}' is neither an input nor an output.`, {
     hint: `expected ${values.map(({ name }) => name).join(', ')}.`,

@@ -28,13 +28,13 @@ export interface DemandsCase extends ModelFigures {
  * demands on every part, by a column or by class, a part is broken only beyond chance, with Holm's correction over all such parts of the gate at 5 %, or,
  * with certainty, unless it is shown to be kept.
  */
-export function judgeDemands(given: DemandsCase): Verdict {
-  const found = given.demands.map((demand) => judgeOne(demand, given))
-  const judged = found.flatMap((one) => ('verdict' in one ? [] : one.parts.flatMap(({ chance }) => chance ?? [])))
+export function judgeDemands(cases: DemandsCase): Verdict {
+  const judgements = cases.demands.map((demand) => judgeOne(demand, cases))
+  const judged = judgements.flatMap((one) => ('verdict' in one ? [] : one.parts.flatMap(({ chance }) => chance ?? [])))
   const corrected = holm(judged)
   const verdicts: DemandVerdict[] = []
   let at = 0
-  for (const one of found) {
+  for (const one of judgements) {
     if ('verdict' in one) verdicts.push(one)
     else {
       const own = one.parts.map(({ chance }) => (chance === undefined ? undefined : corrected[at++]))
@@ -44,17 +44,17 @@ export function judgeDemands(given: DemandsCase): Verdict {
   return combined(verdicts)
 }
 
-function judgeOne(demand: Demand, given: DemandsCase): DemandVerdict | PartsOfDemand {
-  const { latency, size, macs, base, aggregateOf, foresight } = given
-  const metric = demand.metric ?? given.metric
+function judgeOne(demand: Demand, cases: DemandsCase): DemandVerdict | PartsOfDemand {
+  const { latency, size, macs, base, aggregateOf, foresight } = cases
+  const metric = demand.metric ?? cases.metric
   const figures = { latency, size, macs, base }
   const aggregate = aggregateOf?.(metric)
   const common = { metric, aggregate, figures, foresight }
   // A gate of one demand has always wanted the metric, too.
-  if (!judgesMetric(demand) && given.demands.length > 1) return judgeWhole(demand, { ...common, facts: undefined })
+  if (!judgesMetric(demand) && cases.demands.length > 1) return judgeWhole(demand, { ...common, facts: undefined })
   const of = (measurements: readonly Measurement[]) => measurements.find((one) => one.metric === metric)
-  const [reference, pruned] = [of(given.reference), of(given.pruned)]
-  const facts = given.facts && factsOfJudged(given.facts, reference)
+  const [reference, pruned] = [of(cases.reference), of(cases.pruned)]
+  const facts = cases.facts && factsOfJudged(cases.facts, reference)
   const isSplit = demand.where !== undefined || demand.by !== undefined || demand.classes
   if (!isSplit) return judgeWhole(demand, { ...common, facts, pair: { reference, pruned } })
   const about = aboutOf(demand, metric)
@@ -63,7 +63,7 @@ function judgeOne(demand: Demand, given: DemandsCase): DemandVerdict | PartsOfDe
   )
   if (reference === undefined || pruned === undefined)
     return incomplete(demand, about, [`${metric} of the ${missing.join(' and of the ')} model was not measured.`])
-  const split = demand.classes ? classesOf(given, reference) : slicesOf(demand, metric, facts)
+  const split = demand.classes ? classesOf(cases, reference) : slicesOf(demand, metric, facts)
   if (typeof split === 'string') return incomplete(demand, about, [split])
   const [judgedBefore, judgedAfter] = demand.classes ? [recalls(reference), recalls(pruned)] : [reference, pruned]
   if (demand.where === undefined)
@@ -88,16 +88,16 @@ type NamedPart = Part & { readonly short: string }
 function slicesOf({ where, by }: Demand, metric: string, facts: SampleFacts | undefined): NamedPart[] | string {
   const [column = '', wanted] = where === undefined ? [by] : splitOnce(where)
   const columns = facts?.slices ?? []
-  const found = columns.find((one) => one.by === column)
-  if (found === undefined) {
-    const known = columns.map((one) => one.by).join(', ')
-    return `The data have no column '${column}' to tell samples apart by; ${known === '' ? 'there is none' : `there are: ${known}`}.`
+  const slices = columns.find((one) => one.by === column)
+  if (slices === undefined) {
+    const names = columns.map((one) => one.by).join(', ')
+    return `The data have no column '${column}' to tell samples apart by; ${names === '' ? 'there is none' : `there are: ${names}`}.`
   }
   const samples = new Map<string, number[]>()
-  for (const [i, name] of found.of.entries()) {
-    const own = samples.get(found.names[name]!) ?? []
+  for (const [i, name] of slices.of.entries()) {
+    const own = samples.get(slices.names[name]!) ?? []
     own.push(i)
-    samples.set(found.names[name]!, own)
+    samples.set(slices.names[name]!, own)
   }
   const parts = [...samples].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
   const part = ([short, own]: [string, number[]]) => ({ name: `${metric} where ${column} = ${short}`, short, samples: own })

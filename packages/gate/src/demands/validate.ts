@@ -38,19 +38,19 @@ const KNOWN = [
  * Everything that is wrong with a gate as a user wrote it: limits, or a list of demands. `at` is a path: '[1].where'. Empty: it is `Limits` or
  * `Demand[]`, and suits the metrics, where those are known.
  */
-export function validateGate(gate: unknown, known: Demandable): LimitProblem[] {
+export function validateGate(gate: unknown, context: Demandable): LimitProblem[] {
   if (!Array.isArray(gate)) {
-    const traits = known.metric === undefined ? undefined : traitsOf(known.metric, known)
+    const traits = context.metric === undefined ? undefined : traitsOf(context.metric, context)
     return validateLimits(gate, traits)
   }
   if (gate.length === 0)
     return [{ at: '', message: 'the gate is an empty list, so nothing could ever fail', hint: 'write [{ maxDrop: 0.01 }]' }]
   return gate.flatMap((demand: unknown, i) =>
-    demandProblems(demand, known).map((problem) => ({ ...problem, at: `[${i}]${problem.at === '' ? '' : `.${problem.at}`}` })),
+    demandProblems(demand, context).map((problem) => ({ ...problem, at: `[${i}]${problem.at === '' ? '' : `.${problem.at}`}` })),
   )
 }
 
-function demandProblems(demand: unknown, known: Demandable): LimitProblem[] {
+function demandProblems(demand: unknown, context: Demandable): LimitProblem[] {
   if (typeof demand !== 'object' || demand === null || Array.isArray(demand))
     return [
       {
@@ -60,13 +60,13 @@ function demandProblems(demand: unknown, known: Demandable): LimitProblem[] {
       },
     ]
   const entries = demand as Record<string, unknown>
-  const name = typeof entries.metric === 'string' ? entries.metric : known.metric
-  const traits = name === undefined ? undefined : traitsOf(name, known)
+  const name = typeof entries.metric === 'string' ? entries.metric : context.metric
+  const traits = name === undefined ? undefined : traitsOf(name, context)
   return [
     ...unknownKeys(entries, KNOWN),
-    ...metricProblems(entries, traits, known),
+    ...metricProblems(entries, traits, context),
     ...limitProblems(entries, traits),
-    ...sliceProblems(entries, known),
+    ...sliceProblems(entries, context),
     ...classesProblems(entries, traits),
     ...wholeProblems(entries),
   ]

@@ -17,7 +17,7 @@ export interface DeviceModelOptions {
   readonly model: Model
   /** The model with its halves as f32. */
   readonly inFloats: Model
-  readonly found: FoundParts
+  readonly parts: FoundParts
   readonly leastSparsity: number
   /** Of a group that multiplies few rows. */
   readonly threads: number
@@ -50,7 +50,7 @@ export class DeviceModel implements AsyncDisposable {
 
   /** Throws PareError where nodes have no kernel and there is no ONNX Runtime. */
   static async open(options: DeviceModelOptions): Promise<DeviceModel> {
-    const model = new DeviceModel(options, await partsOf(options.inFloats, options.found, new Map()))
+    const model = new DeviceModel(options, await partsOf(options.inFloats, options.parts, new Map()))
     await model.#arrange()
     return model
   }
@@ -88,7 +88,7 @@ export class DeviceModel implements AsyncDisposable {
     this.#runner.forget()
     if (this.#runner.takeAsNumbers(wanted)) return
     this.#refused.set(keyOf(node), message)
-    this.#parts = await partsOf(this.#options.inFloats, this.#options.found, this.#refused)
+    this.#parts = await partsOf(this.#options.inFloats, this.#options.parts, this.#refused)
     await this.#arrange()
   }
 

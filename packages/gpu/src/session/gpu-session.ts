@@ -212,12 +212,12 @@ async function open(
   const runtime = await openRuntime(source, { model, options, closers })
   await confirm()
   const inFloats = inDeviceFloats(model)
-  const found = await findParts(inFloats)
+  const parts = await findParts(inFloats)
   const device = await DeviceModel.open({
     gpu,
     model,
     inFloats,
-    found,
+    parts: parts,
     leastSparsity,
     threads: tuning.threads,
     keep: new Set(keep),

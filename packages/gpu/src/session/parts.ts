@@ -65,7 +65,7 @@ export async function findParts(model: Model): Promise<FoundParts> {
   const taken = new Set(sites.flatMap(({ nodes }) => nodes))
   const uses = widenedUsesOf(model.graph)
   const shapes = await inferShapes(model).then(
-    (found) => found.shapes,
+    (memory) => memory.shapes,
     () => new Map<string, readonly number[]>(),
   )
   const widthOf = (name: string) => shapes.get(name)?.at(-1)

@@ -43,9 +43,9 @@ export const isDeviceTensor = (value: Tensor | DeviceTensor): value is DeviceTen
 
 /** How a tensor lies on the device. Throws UnsupportedCall for texts and the like. */
 export function typeOnDevice(type: string): DeviceType {
-  const found = elementTypeOf(type)
-  if (found === undefined) throw new UnsupportedCall(`values of ${type}`)
-  return found
+  const elementType = elementTypeOf(type)
+  if (elementType === undefined) throw new UnsupportedCall(`values of ${type}`)
+  return elementType
 }
 
 /** The numbers of a tensor; halves are widened. */

@@ -35,8 +35,8 @@ function sweep(place: string): void {
     const path = join(place, entry)
     try {
       // Others may put anything into this folder: neither what is theirs nor what a link leads to is removed.
-      const found = lstatSync(path)
-      if (found.isDirectory() && found.uid === (process.getuid?.() ?? found.uid)) rmSync(path, { recursive: true, force: true })
+      const stats = lstatSync(path)
+      if (stats.isDirectory() && stats.uid === (process.getuid?.() ?? stats.uid)) rmSync(path, { recursive: true, force: true })
     } catch {
       // Another process removes it just now, or it may not be removed: it takes room, and does no harm.
     }

@@ -68,12 +68,12 @@ class Inlining {
 
   #call(callee: LocalFunction, call: Node, depth: number): readonly Node[] {
     const prefix = this.#free(keyOf(call))
-    const given = new Map(callee.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
+    const actuals = new Map(callee.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
     const made = new Map(callee.outputs.map((name, i) => [name, call.outputs[i] ?? '']))
-    const passed = callee.outputs.filter((name) => given.has(name) && made.get(name) !== '')
+    const passed = callee.outputs.filter((name) => actuals.has(name) && made.get(name) !== '')
     const rename: Renaming = (name) => {
       if (name === '') return ''
-      const outer = given.get(name) ?? (made.get(name) || undefined)
+      const outer = actuals.get(name) ?? (made.get(name) || undefined)
       return outer ?? `${prefix}${name}`
     }
     const attributes = new Map([...callee.defaults.map((each) => [each.proto.name, each] as const), ...call.attributes])
@@ -83,7 +83,7 @@ class Inlining {
     })
     return [
       ...nodes,
-      ...passed.map((name) => makeNode({ op: 'Identity', inputs: [given.get(name)!], outputs: [made.get(name)!] })),
+      ...passed.map((name) => makeNode({ op: 'Identity', inputs: [actuals.get(name)!], outputs: [made.get(name)!] })),
     ]
   }
 
@@ -97,26 +97,26 @@ class Inlining {
     }
   }
 
-  #renamed(node: Node, rename: Renaming, given: Attributes | undefined, depth: number): Node {
+  #renamed(node: Node, rename: Renaming, actuals: Attributes | undefined, depth: number): Node {
     const inputs = node.inputs.map(rename)
     const outputs = node.outputs.map(rename)
-    const attributes = this.#attributes(node, rename, given, depth)
+    const attributes = this.#attributes(node, rename, actuals, depth)
     const isSame = (a: readonly string[], b: readonly string[]) => a.every((name, i) => name === b[i])
     if (attributes === node.attributes && isSame(inputs, node.inputs) && isSame(outputs, node.outputs)) return node
     return editNode(node, { inputs, outputs, attributes })
   }
 
   /** Graphs within with names of their own, and what the call says in place of references to it. */
-  #attributes(node: Node, rename: Renaming, given: Attributes | undefined, depth: number): Attributes {
+  #attributes(node: Node, rename: Renaming, actuals: Attributes | undefined, depth: number): Attributes {
     const attributes = new Map(node.attributes)
     for (const [name, attribute] of node.attributes) {
       const reference = attribute.proto.refAttrName
       if (reference !== '') {
-        const actual = given?.get(reference)
+        const actual = actuals?.get(reference)
         if (actual === undefined) attributes.delete(name)
         else attributes.set(name, renamedAttribute(actual, name))
       } else if (attribute.kind === 'graph') {
-        const graph = this.graph(attribute.value, rename, given, depth)
+        const graph = this.graph(attribute.value, rename, actuals, depth)
         if (graph !== attribute.value) attributes.set(name, makeAttribute(name, graph))
       }
     }

@@ -21,30 +21,30 @@ const namesIn = ({ graph }: Model) => ({
 
 describe('a segment', () => {
   test('has the nodes and constants between what is given and what is wanted, and no others', () => {
-    expect(namesIn(segmentOf(model, { given: [float('h')], outputs: ['l'] }))).toEqual({
+    expect(namesIn(segmentOf(model, { entries: [float('h')], outputs: ['l'] }))).toEqual({
       ...{ nodes: ['m', 'l,r'], inputs: ['mask', 'h'], outputs: ['l'], constants: ['halves'] },
     })
   })
 
   test('has what graphs in its nodes read from around them', () => {
-    expect(namesIn(segmentOf(model, { given: [float('m')], outputs: ['y'] }))).toEqual({
+    expect(namesIn(segmentOf(model, { entries: [float('m')], outputs: ['y'] }))).toEqual({
       ...{ nodes: ['l,r', 'i', 'y'], inputs: ['m'], outputs: ['y'], constants: ['b', 'halves', 'yes'] },
     })
   })
 
   test('leaves out what is given and nothing reads', () => {
-    expect(namesIn(segmentOf(model, { given: [float('x'), float('i'), float('h')], outputs: ['y'] })).inputs).toEqual(['i'])
+    expect(namesIn(segmentOf(model, { entries: [float('x'), float('i'), float('h')], outputs: ['y'] })).inputs).toEqual(['i'])
   })
 
   test('computes both outputs of a node of which one is given and the other is not', () => {
-    expect(namesIn(segmentOf(model, { given: [float('m'), float('l')], outputs: ['y'] }))).toMatchObject({
+    expect(namesIn(segmentOf(model, { entries: [float('m'), float('l')], outputs: ['y'] }))).toMatchObject({
       nodes: ['l,r', 'i', 'y'],
       inputs: ['m'],
     })
   })
 
   test('computes what is wanted even where it is given', () => {
-    expect(namesIn(segmentOf(model, { given: [float('m')], outputs: ['m'] }))).toMatchObject({
+    expect(namesIn(segmentOf(model, { entries: [float('m')], outputs: ['m'] }))).toMatchObject({
       nodes: ['h', 'm'],
       inputs: ['x', 'mask'],
     })

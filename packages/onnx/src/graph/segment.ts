@@ -5,7 +5,7 @@ import { madeBy, readBy } from './uses.js'
 
 export interface SegmentOptions {
   /** Values that are inputs from now on, wherever they came from. Those that nothing reads are left out. */
-  readonly given: readonly ValueInfo[]
+  readonly entries: readonly ValueInfo[]
   /** Names of the values that are computed. */
   readonly outputs: readonly string[]
 }
@@ -14,7 +14,7 @@ export interface SegmentOptions {
  * The part of a model that computes some values from others: nodes, constants and inputs that lead there, and nothing else. A node that makes a value that is
  * given and another that is not makes both. Linear in the nodes.
  */
-export function segmentOf(model: Model, { given, outputs }: SegmentOptions): Model {
+export function segmentOf(model: Model, { entries: given, outputs }: SegmentOptions): Model {
   const { graph } = model
   const infos = new Map(given.map((info) => [info.name, info]))
   const computed = new Set<string>()

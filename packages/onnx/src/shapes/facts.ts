@@ -137,15 +137,15 @@ async function inferOften(model: Model, { unnamed, hasCounts }: Required<FactOpt
   return pairs
 
   function addEmptied(): void {
-    const known = new Set(pairs.flatMap(({ first }) => [...first.shapes.keys()]))
+    const valueNames = new Set(pairs.flatMap(({ first }) => [...first.shapes.keys()]))
     for (const empty of symbols.free) {
       const count = pairs.length
       for (const branch of branches) add(pairs[0]!.scale, { ...present({ branch }), empty })
       for (const pair of pairs.splice(count)) {
         const names = [...pair.first.shapes.keys()]
-        if (names.every((name) => known.has(name))) continue
+        if (names.every((name) => valueNames.has(name))) continue
         pairs.push(pair)
-        for (const name of names) known.add(name)
+        for (const name of names) valueNames.add(name)
       }
     }
   }

@@ -18,8 +18,8 @@ export function factorsOf({ value, weights }: ColumnSizes, exponent: number, sid
   const raw = value.map((size, k) =>
     isZero(k) ? Number.NaN : size ** exponent / (sides === 'both' ? weights[k]! ** (1 - exponent) : 1),
   )
-  const known = raw.filter((factor) => !Number.isNaN(factor))
-  const middle = Math.sqrt(largestOf(known) * -largestOf(known.map((factor) => -factor)))
+  const factors = raw.filter((factor) => !Number.isNaN(factor))
+  const middle = Math.sqrt(largestOf(factors) * -largestOf(factors.map((factor) => -factor)))
   return Float32Array.from(raw, (factor) => (Number.isNaN(factor) ? 1 : Math.max(1 / MOST, Math.min(MOST, factor / middle))))
 }
 

@@ -25,8 +25,8 @@ interface Situation {
 /** What to do about a model that did not pass, or lost a class: the likeliest first. Empty for others. */
 export function adviceFor(model: ModelResult): Advice[] {
   return SITUATIONS.flatMap(({ situation, answer }) => {
-    const found = answer(model)
-    return found === undefined ? [] : [{ situation, ...found }]
+    const cure = answer(model)
+    return cure === undefined ? [] : [{ situation, ...cure }]
   })
 }
 

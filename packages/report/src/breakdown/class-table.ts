@@ -12,8 +12,8 @@ const MOST_ROWS = 100
 export function classTable({ classes = [] }: ModelResult): Markup | undefined {
   if (classes.length === 0) return undefined
   const changed = changedClasses(classes)
-  const known = classes.filter(({ samples }) => samples > 0)
-  const rows = [...changed, ...known.filter((one) => !changed.includes(one))].filter(({ samples }) => samples > 0)
+  const nonEmpty = classes.filter(({ samples }) => samples > 0)
+  const rows = [...changed, ...nonEmpty.filter((one) => !changed.includes(one))].filter(({ samples }) => samples > 0)
   const columns: TableColumn<ClassResult>[] = [
     { title: 'Class', cell: className, heading: true },
     { title: 'Right', number: (one) => one.share!.after, cell: bar },

@@ -16,12 +16,12 @@ import { valuesOf } from '../data/training-data.js'
  * The model with the samples of inputs and outputs on the first axis, and names as they were: a Transpose stands behind each input and before each output that has them elsewhere, as
  * recurrent networks have behind the steps. Losses compare sample by sample. The same model where all have them on the first. Throws PareError for a batch axis that no value has.
  */
-export function samplesFirst(model: Model, said?: BatchAxis): Model {
+export function samplesFirst(model: Model, setting?: BatchAxis): Model {
   const { graph } = model
   const values = valuesOf([...graph.inputs, ...graph.outputs])
-  checkBatchAxis(said, values)
+  checkBatchAxis(setting, values)
   const stored = new Set(graph.initializers.map(({ name }) => name))
-  const axes = new Map(values.map((value) => [value.name, batchAxisOf(value, said)] as const))
+  const axes = new Map(values.map((value) => [value.name, batchAxisOf(value, setting)] as const))
   const isTurned = ({ name }: ValueInfo) => (axes.get(name) ?? 0) > 0 && !stored.has(name)
   const inputs = graph.inputs.filter(isTurned)
   const outputs = graph.outputs.filter((output) => isTurned(output) && !graph.inputs.some(({ name }) => name === output.name))

@@ -25,7 +25,7 @@ export async function outlookOf(
 ): Promise<SparsityOutlook[]> {
   const outlooks: SparsityOutlook[] = []
   for (const [format, tile] of FORMATS) {
-    const found = await first(SPARSITIES, async (sparsity) => {
+    const point = await first(SPARSITIES, async (sparsity) => {
       const weight = madeUpWeight({ inputs, out, sparsity, tile })
       const matrix = format === 'rows' ? packRows(weight) : packTiles(weight, tile)
       await using engine = await openEngine({ kinds: [kindOf(matrix)], threads })
@@ -40,15 +40,15 @@ export async function outlookOf(
       const speedup = fastest[0] / fastest[1]
       return speedup >= WORTH ? { sparsity, speedup } : undefined
     })
-    outlooks.push({ in: inputs, out, samples, format, ...found })
+    outlooks.push({ in: inputs, out, samples, format, ...point })
   }
   return outlooks
 }
 
 async function first<T, R>(list: readonly T[], find: (each: T) => Promise<R | undefined>): Promise<R | undefined> {
   for (const each of list) {
-    const found = await find(each)
-    if (found !== undefined) return found
+    const result = await find(each)
+    if (result !== undefined) return result
   }
   return undefined
 }

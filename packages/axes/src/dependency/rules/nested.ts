@@ -60,8 +60,8 @@ function loop(site: AxisSite): void {
 /** What is carried on, what is collected; what was carried and looked at in a pass; what was given. */
 function scan(site: AxisSite): void {
   const [inputs, outputs] = [site.node.inputs.length, site.node.outputs.length]
-  const given = (inputs - outputs) / 2
-  const carried = given - site.int('num_scan_inputs', 0)
+  const entries = (inputs - outputs) / 2
+  const carried = entries - site.int('num_scan_inputs', 0)
   for (let i = 0; i < carried; i++) tieCarried(site, { out: i, next: i, before: outputs + i })
   const axes = site.ints('scan_output_axes')
   for (let i = carried; i < outputs; i++)

@@ -68,8 +68,8 @@ function mismatch(first: Model, next: Model): string | undefined {
   )
   if (one !== other) return 'they are written for different operator sets'
   if (first.functions.length > 0 || next.functions.length > 0) return 'they call functions of their own'
-  const given = new Set(first.graph.outputs.map(({ name }) => name))
-  const own = next.graph.outputs.find(({ name }) => !given.has(name))
+  const firstOutputs = new Set(first.graph.outputs.map(({ name }) => name))
+  const own = next.graph.outputs.find(({ name }) => !firstOutputs.has(name))
   return own && `the output '${own.name}' is of one alone`
 }
 
@@ -127,14 +127,14 @@ async function sharedTensors({ first, next }: DecoderPair<Model>): Promise<Share
 async function byNumbers(graph: Graph, other: Graph): Promise<ReadonlyMap<string, readonly Tensor[]>> {
   const kindOf = ({ type, shape }: Tensor) => `${type} ${shape.join()}`
   const kinds = new Set(other.initializers.map(kindOf))
-  const found = new Map<string, Tensor[]>()
+  const twins = new Map<string, Tensor[]>()
   for (const tensor of graph.initializers) {
     // Sizes and axes of nodes are no weights: each keeps its own.
     if (tensor.shape.length === 0 || /int64|int32|bool|string/.test(tensor.type) || !kinds.has(kindOf(tensor))) continue
     const key = `${kindOf(tensor)} ${await sha256(tensor.data)}`
-    found.set(key, [...(found.get(key) ?? []), tensor])
+    twins.set(key, [...(twins.get(key) ?? []), tensor])
   }
-  return found
+  return twins
 }
 
 /** Names that a graph has for something else than these tensors. */

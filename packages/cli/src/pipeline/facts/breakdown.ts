@@ -163,8 +163,8 @@ function slicesOf(
   const { facts } = pruned
   if (facts === undefined || before === undefined || after === undefined) return []
   const value = (measurement: Measurement, samples: readonly number[]) => {
-    const found = subset(measurement, { name: metric, samples }, aggregate).value
-    return Number.isFinite(found) ? found : undefined
+    const value = subset(measurement, { name: metric, samples }, aggregate).value
+    return Number.isFinite(value) ? value : undefined
   }
   return facts.slices.flatMap(({ by, names, of }) => {
     const judged = before.judged === undefined ? of : before.judged.map((i) => of[i]!)

@@ -2,8 +2,11 @@ import type { PlanStep } from '@pare/core'
 import type { Task } from '../../settings/tasks.js'
 
 /** Which criteria were taken since there are calibration data, and where not, one sentence for each step. */
-export function describeDefaults({ steps, said }: Pick<Task, 'steps' | 'said'>, planned: readonly PlanStep[]): readonly string[] {
-  const { prune } = said
+export function describeDefaults(
+  { steps, source }: Pick<Task, 'steps' | 'source'>,
+  planned: readonly PlanStep[],
+): readonly string[] {
+  const { prune } = source
   const why = 'preset' in prune ? `preset ${String(prune.preset)} does so` : 'the default'
   const cuts = planned.filter((step) => step.kind === 'cut')
   return steps.flatMap(({ structure, criterion, otherwise }) => {

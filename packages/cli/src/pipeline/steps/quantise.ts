@@ -184,7 +184,7 @@ export function forwardFor(
 ): Forward | undefined {
   if (calibration === undefined || whoMeasures(setting) === undefined) return undefined
   const forward = forwardOver(calibration.run, engine, onEnd)
-  const told: Forward = async function* (model, options) {
+  const withProgress: Forward = async function* (model, options) {
     const activity = progress.begin(`${label}: running calibration data`)
     const onProgress = ({ done, total }: { done: number; total?: number }) => activity.update(done, total ?? done)
     try {
@@ -193,7 +193,7 @@ export function forwardFor(
       activity.end()
     }
   }
-  return Object.assign(told, { fillsMask: forward.fillsMask ?? false, ...present({ open: forward.open }) })
+  return Object.assign(withProgress, { fillsMask: forward.fillsMask ?? false, ...present({ open: forward.open }) })
 }
 
 function factsOf({ method, block, weights, left }: QuantiseStep): QuantisationFacts {

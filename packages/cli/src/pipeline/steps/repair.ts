@@ -35,9 +35,17 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
   try {
     const forward = forwardOver(calibration, engine)
     const files = calibrationFiles(calibration)
-    const given = await inputsOfData(files)
+    const isFilled = await inputsOfData(files)
     const [before, after] = [await asRun(reference, files), await asRun(pruned, files)]
-    const repaired = await repair(before, after, { steps, seed, forward, given, signal, onProgress, onPadding: padded.add })
+    const repaired = await repair(before, after, {
+      steps,
+      seed,
+      forward,
+      isFilled: isFilled,
+      signal,
+      onProgress,
+      onPadding: padded.add,
+    })
     return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...padded.warnings()] } }
   } finally {
     activity.end()

@@ -15,9 +15,9 @@ export async function withDemands(
     request.metrics,
     demands.flatMap(({ metric, classes }) => [...(metric === undefined ? [] : [metric]), ...(classes ? ['f1'] : [])]),
   )
-  const found = await metricSettings(metrics, placeIn(place, 'metric'), check)
-  if (found === undefined) return undefined
-  const { modules, comparing, commands } = found
+  const setting = await metricSettings(metrics, placeIn(place, 'metric'), check)
+  if (setting === undefined) return undefined
+  const { modules, comparing, commands } = setting
   const slices = union(
     request.slices ?? [],
     demands.flatMap(({ where, by }) => where?.split('=')[0]?.trim() ?? by ?? []),

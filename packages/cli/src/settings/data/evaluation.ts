@@ -42,14 +42,14 @@ export async function readEvaluation(
   const { original: _, ...reading } = await readReading({ ...section, model }, check)
   // With the tokenizer of a folder labels may be what is predicted: then its model says which.
   const isOther = fields.tokenizer === undefined && folder?.isLanguageModel === false
-  const found = await readMetrics(
+  const metricReading = await readMetrics(
     fields.metric,
     { place: placeIn(place, 'metric'), model, tokenizer: isOther ? undefined : tokenizer, data },
     check,
   )
-  if (data === undefined || found === undefined) return undefined
-  const { metrics, modules, comparing, commands } = found
-  problems.push(...strayWriting(fields, { place, isWritten: found.readsText }))
+  if (data === undefined || metricReading === undefined) return undefined
+  const { metrics, modules, comparing, commands } = metricReading
+  problems.push(...strayWriting(fields, { place, isWritten: metricReading.readsText }))
   const { timeout, memory, latency = false } = fields
   const { batch, threads, label, output, group, slices, id, classAxis, batchAxis, firstClass, ignore } = fields
   const own = tokenizer === undefined ? {} : await textOfFolder(fields.metric, model)
@@ -206,10 +206,10 @@ export async function metricSettings(
     const metric = await orProblem(
       async () => {
         Object.assign(modules, await modulesOf(written, check))
-        const found = await findMetric(written, modules)
-        if (found.runs === undefined || check.trusted) return found
+        const traits = await findMetric(written, modules)
+        if (traits.runs === undefined || check.trusted) return traits
         throw untrusted(
-          `metric '${found.name}' runs a command of the config, and this checkout is not trusted.`,
+          `metric '${traits.name}' runs a command of the config, and this checkout is not trusted.`,
           'take a metric that compares texts, such as exact-match, or run on a trusted event',
         )
       },

@@ -31,12 +31,12 @@ export async function writtenMetric(
   if (file !== undefined) await refuseOutside(file, `what says how vectors are pooled`, check.workspace)
   if (pairs !== 'auto') {
     // What is said stands where the folder cannot be read.
-    const said = await orProblem(() => readPooling(model), place, { problems: [] })
-    if (said !== undefined && said.pooling !== pairs) check.problems.push(otherPooling(written, { pairs, place, said }))
+    const folder = await orProblem(() => readPooling(model), place, { problems: [] })
+    if (folder !== undefined && folder.pooling !== pairs) check.problems.push(otherPooling(written, { pairs, place, folder }))
     return written
   }
-  const found = await orProblem(() => readPooling(model), place, check)
-  if (found !== undefined) return written.replace(PAIRS, `$1${found.pooling}`)
+  const folder = await orProblem(() => readPooling(model), place, check)
+  if (folder !== undefined) return written.replace(PAIRS, `$1${folder.pooling}`)
   if (file === undefined) check.problems.push(noPooling(written, place))
   return undefined
 }
@@ -56,12 +56,12 @@ export async function textOfFolder(
 
 function otherPooling(
   written: string,
-  { pairs, place, said }: { readonly pairs: string; readonly place: string; readonly said: FolderPooling },
+  { pairs, place, folder }: { readonly pairs: string; readonly place: string; readonly folder: FolderPooling },
 ): Problem {
   return {
     place,
-    message: `metric '${written}' makes the vector of a text by ${pairs}, and ${said.source} of the model by ${said.pooling}.`,
-    hint: `write pairs=auto, or correct ${said.source} where the model was trained otherwise.`,
+    message: `metric '${written}' makes the vector of a text by ${pairs}, and ${folder.source} of the model by ${folder.pooling}.`,
+    hint: `write pairs=auto, or correct ${folder.source} where the model was trained otherwise.`,
   }
 }
 

@@ -100,13 +100,13 @@ function poolingIn(config: object): Pooling {
   const [mode, other] = modes
   const pooling = mode === undefined || other !== undefined || !Object.hasOwn(MODES, mode) ? undefined : MODES[mode]
   if (pooling !== undefined) return pooling
-  const said =
+  const problem =
     other !== undefined
       ? `puts ${modes.join(' and ')} side by side`
       : mode === undefined
         ? 'names no way to pool'
         : `pools by ${mode}`
-  throw new PareError(`pairs=auto: ${FILE} ${said}, which Pare does not compute.`, {
+  throw new PareError(`pairs=auto: ${FILE} ${problem}, which Pare does not compute.`, {
     hint: `expected one of ${Object.keys(MODES).join(', ')}. Export the model with its pooling, and write pairs=output with the output 'sentence_embedding'.`,
   })
 }

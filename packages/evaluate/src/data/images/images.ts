@@ -67,12 +67,12 @@ export function imageReader(
   }
 }
 
-function layoutOf({ name, type, shape }: ModelValue, said: ImageOptions['layout']): ImageLayout {
+function layoutOf({ name, type, shape }: ModelValue, setting: ImageOptions['layout']): ImageLayout {
   const dims = shape.length === 3 ? [...shape, 1] : shape
   const [, second, third, last] = dims
   const isFew = (dim: unknown) => dim === 1 || dim === 3 || dim === 4
   const guess = layoutBy(second, last, (dim) => dim === 1 || dim === 3) ?? layoutBy(second, last, isFew)
-  const layout = said ?? guess
+  const layout = setting ?? guess
   const count = layout === 'NCHW' ? second : last
   if (layout === undefined || (typeof count === 'number' && !isFew(count))) {
     throw new PareError(`input '${name}' is ${describe(type, shape)}, and which axis is that of the colours is not known.`, {

@@ -16,10 +16,10 @@ export interface ClassSources {
 
 /** Names of classes: as they are said, else those of a config.json beside model or data (id2label, label2id, or timm's label_names), else those that the model itself names. */
 export function classFinder(sources: ClassSources): FindClasses {
-  let found: Promise<ClassNames | undefined> | undefined
+  let names: Promise<ClassNames | undefined> | undefined
   const finder = () => {
-    found ??= find(sources)
-    return found
+    names ??= find(sources)
+    return names
   }
   return Object.assign(finder, { said: sources.classes })
 }
@@ -53,8 +53,8 @@ export async function besideFile<Content extends object>(
   const all = folders.flatMap((folder) => (/(^|[\\/])onnx$/.test(folder) ? [folder, dirname(folder)] : [folder]))
   for (const folder of new Set(all)) {
     const path = join(folder, name)
-    const content = await readJsonFile(path, (found) =>
-      insideOf({ ...boundary, root: boundary.trusted ? '' : folder }, found, path),
+    const content = await readJsonFile(path, (target) =>
+      insideOf({ ...boundary, root: boundary.trusted ? '' : folder }, target, path),
     )
     if (content !== undefined) return { path: name, content: content as Content }
   }

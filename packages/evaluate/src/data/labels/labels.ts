@@ -12,12 +12,12 @@ export interface ClassNames {
 export interface FindClasses {
   (): Promise<ClassNames | undefined>
   /** As the user says them. */
-  readonly said?: readonly string[] | undefined
+  readonly setting?: readonly string[] | undefined
 }
 
 /** Labels as numbers: text becomes the number of its class. `where` is for messages: 'labels of d.npz'. */
 export async function numbered(label: DataArray, where: string, findClasses: FindClasses): Promise<NdArray> {
-  if (!isStrings(label)) return renumbered(label, where, findClasses.said)
+  if (!isStrings(label)) return renumbered(label, where, findClasses.setting)
   const classes = await findClasses()
   if (classes === undefined) throw noClasses(label, where)
   const numbers = new Map(classes.names.map((name, i) => [name, i]))
@@ -38,15 +38,15 @@ export async function numbered(label: DataArray, where: string, findClasses: Fin
 const IGNORED = '-100'
 
 /** Labels that are whole numbers, where the classes that are said are, too: those that count from 1, or leave numbers out. */
-function renumbered(label: NdArray, where: string, said: readonly string[] | undefined): NdArray {
-  if (said === undefined || !said.every((name) => /^-?\d+$/.test(name))) return label
-  const numbers = new Map(said.map((name, i) => [Number(name), i]))
+function renumbered(label: NdArray, where: string, setting: readonly string[] | undefined): NdArray {
+  if (setting === undefined || !setting.every((name) => /^-?\d+$/.test(name))) return label
+  const numbers = new Map(setting.map((name, i) => [Number(name), i]))
   const data = BigInt64Array.from(label.data as ArrayLike<number | bigint>, (value) => {
     const number = numbers.get(Number(value))
     if (number !== undefined) return BigInt(number)
     // A place that does not count stays one.
     if (Number(value) === -100) return -100n
-    throw new PareError(`${where}: ${value} is not among the classes ${listed(said)} (as they are said).`, {
+    throw new PareError(`${where}: ${value} is not among the classes ${listed(setting)} (as they are said).`, {
       hint: 'correct the label, or say all classes in the order of the outputs of the model: --classes 1,2,3.',
     })
   })

@@ -33,10 +33,10 @@ const ANSWERS = ['completion', 'answers', 'answer', 'output', 'target', 'label']
 export function promptFormOf({ where, values }: Row, { label, field }: PromptNames): PromptForm {
   const answer = label ?? ANSWERS.find((name) => values[name] !== undefined)
   if (field === undefined && isMessages(values.messages)) return { kind: 'messages', field: 'messages', answer: 'messages' }
-  const known = field ?? ['prompt', 'instruction', 'question', 'text'].find((name) => values[name] !== undefined)
-  if (known !== undefined && answer !== undefined) {
-    const kind = known === 'instruction' || known === 'question' ? known : 'prompt'
-    return { kind, field: known, answer }
+  const prompt = field ?? ['prompt', 'instruction', 'question', 'text'].find((name) => values[name] !== undefined)
+  if (prompt !== undefined && answer !== undefined) {
+    const kind = prompt === 'instruction' || prompt === 'question' ? prompt : 'prompt'
+    return { kind, field: prompt, answer }
   }
   throw new PareError(`${where}: no prompt with an answer; found ${Object.keys(values).join(', ') || 'nothing'}.`, {
     hint: 'expected messages; prompt and completion, answer or answers; instruction, input and output; or question and answer. Name others: --label for the field of the answer, field for that of the prompt.',

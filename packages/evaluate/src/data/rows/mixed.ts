@@ -34,14 +34,14 @@ export async function mixedDataSet(
   }
   const weights = files.map(({ weight }) => weight)
   const counts = sets.map(({ samples }) => samples)
-  const known = counts.every((count) => count !== undefined) ? lengthOf(weights, counts as number[]) : undefined
+  const length = counts.every((count) => count !== undefined) ? lengthOf(weights, counts as number[]) : undefined
   return {
     ignored: [...new Set(sets.flatMap(({ ignored }) => ignored))],
     columnNames: { slices: [], isOwnGroup: true },
     notes: sets.flatMap(({ notes }) => notes),
     sampleSize: Math.max(...sets.map(({ sampleSize }) => sampleSize)),
     sampleShapes: first.sampleShapes,
-    ...present({ samples: known, tokens: first.tokens, labelName: labelOf(sets) }),
+    ...present({ samples: length, tokens: first.tokens, labelName: labelOf(sets) }),
     batches: (size) => mixedBatches(sets, { weights, inputs, size }),
   }
 }

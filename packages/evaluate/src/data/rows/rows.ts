@@ -116,8 +116,8 @@ async function plainReader(
       const labels = label in row.values ? { [label]: labelValue(row.values[label]) } : {}
       const boxes = options.boxLabels === true ? boxesIn(row) : {}
       for (const name of Object.keys(boxes).filter((each) => boxes[each]?.length === 0)) arrays.set(name, emptyBoxes(name))
-      const said = Object.entries({ ...sample, ...labels, ...boxes }).filter(([name]) => !arrays.has(name))
-      for (const [name, array] of arraysOf(Object.fromEntries(said) as Sample, row.where)) arrays.set(name, array)
+      const values = Object.entries({ ...sample, ...labels, ...boxes }).filter(([name]) => !arrays.has(name))
+      for (const [name, array] of arraysOf(Object.fromEntries(values) as Sample, row.where)) arrays.set(name, array)
     }
     return { arrays, columns: columnsOf(row, kept) }
   }

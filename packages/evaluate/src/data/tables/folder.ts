@@ -114,8 +114,8 @@ async function numbering(
 }
 
 function emptyFolder(folder: string, names: readonly string[]): PareError {
-  const found = names.length === 0 ? 'nothing' : listed(names)
-  return new PareError(`${folder}: no data in the folder; it holds ${found}.`, {
+  const content = names.length === 0 ? 'nothing' : listed(names)
+  return new PareError(`${folder}: no data in the folder; it holds ${content}.`, {
     hint: `expected a folder for each class with images (.png, .jpg, .webp) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
   })
 }

@@ -11,8 +11,8 @@ export async function endTokens(tokenizer: string, { trusted }: { readonly trust
   const folder = dirname(tokenizer)
   const ends = new Set<number>()
   for (const name of BESIDE_TOKENIZER.ends) {
-    const found = await besideFile<EndConfig>([folder], name, { trusted, root: folder })
-    const own = found?.content.eos_token_id ?? found?.content.model?.eos_token_id
+    const file = await besideFile<EndConfig>([folder], name, { trusted, root: folder })
+    const own = file?.content.eos_token_id ?? file?.content.model?.eos_token_id
     for (const id of [own].flat()) if (typeof id === 'number') ends.add(id)
     if (ends.size > 0) break
   }

@@ -61,8 +61,8 @@ export function cachedRun(
     const cast = session.inputs
       .filter(({ name }) => Object.hasOwn(own, name))
       .map((each) => [each.name, arrayFor(each, own[each.name]!)])
-    const given = { ...(Object.fromEntries(cast) as Record<string, NdArray>), ...past }
-    const arrays = inputsFor(session.inputs, { first, size, inputs: given, tokens: input.name })
+    const values = { ...(Object.fromEntries(cast) as Record<string, NdArray>), ...past }
+    const arrays = inputsFor(session.inputs, { first, size, inputs: values, tokens: input.name })
     const results = await session.runAll(arrays).catch((cause: Error) => {
       throw new PareError(`${session.name}: ONNX Runtime fails on ${seq} tokens behind ${length} of a cache: ${cause.message}`, {
         hint: 'export the model with a free length of tokens and of the past.',

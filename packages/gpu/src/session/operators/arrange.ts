@@ -121,8 +121,8 @@ export const ARRANGE: Readonly<Record<string, Operator>> = {
   },
   Flatten(call) {
     const x = input(call, 0)
-    const given = call.attributes.int('axis', 1)
-    const axis = given < 0 ? given + x.dims.length : given
+    const attribute = call.attributes.int('axis', 1)
+    const axis = attribute < 0 ? attribute + x.dims.length : attribute
     return reshape(call.recording, x, [sizeOf(x.dims.slice(0, axis)), sizeOf(x.dims.slice(axis))])
   },
   Transpose(call) {

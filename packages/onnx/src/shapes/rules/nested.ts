@@ -59,9 +59,9 @@ function loop(call: OperatorCall): Facts {
 
 function scan(call: OperatorCall): Facts {
   const { inputs, outputs } = call.node
-  const given = (inputs.length - outputs.length) / 2
+  const entries = (inputs.length - outputs.length) / 2
   const scanned = call.int('num_scan_inputs', 0)
-  const carried = given - scanned
+  const carried = entries - scanned
   const whole = call.shape(inputs.length - scanned)
   const passes = whole?.[from(call.ints('scan_input_axes')?.[0] ?? 0, whole.length)]
   const axes = call.ints('scan_output_axes')

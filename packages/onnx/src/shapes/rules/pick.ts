@@ -198,9 +198,9 @@ function nonMaxSuppression(call: OperatorCall): Facts {
 /** Positions where a condition holds, of one axis or of the elements in a row. */
 function compress(call: OperatorCall): Facts {
   const shape = call.shape(0)
-  const given = call.int('axis')
-  const axis = shape && given !== undefined ? axisOf(given, shape.length) : undefined
-  if (shape === undefined || (given !== undefined && axis === undefined)) return []
+  const attribute = call.int('axis')
+  const axis = shape && attribute !== undefined ? axisOf(attribute, shape.length) : undefined
+  if (shape === undefined || (attribute !== undefined && axis === undefined)) return []
   return counted(call, {
     most: Math.min(axis === undefined ? product(shape) : shape[axis]!, call.shape(1)?.[0] ?? Number.POSITIVE_INFINITY),
     shapeOf: (count) => (axis === undefined ? [count] : shape.with(axis, count)),
@@ -210,9 +210,9 @@ function compress(call: OperatorCall): Facts {
 /** Different elements or slices; the first positions and counts of these, and where each of the input is among them. */
 function unique(call: OperatorCall): Facts {
   const shape = call.shape(0)
-  const given = call.int('axis')
-  const axis = shape && given !== undefined ? axisOf(given, shape.length) : undefined
-  if (shape === undefined || (given !== undefined && axis === undefined)) return []
+  const attribute = call.int('axis')
+  const axis = shape && attribute !== undefined ? axisOf(attribute, shape.length) : undefined
+  if (shape === undefined || (attribute !== undefined && axis === undefined)) return []
   const all = axis === undefined ? product(shape) : shape[axis]!
   const count = call.count(all)
   if (count === undefined) return []
