@@ -178,15 +178,17 @@ test('whatever reads whatever, and however products are put together to levels',
 test('queries, keys and values in one value keep their width where they are stored: ONNX Runtime cannot tell it', async () => {
   const model = parseText(
     `<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
-    g (float[N, 2, 4] x, int32[N] l, int32[] t) => (float[N, 2, 4] y) <float[4, 24] a, float[8, 4] b> {
+    g (float[N, 2, 4] x, float[N, 1, P, 8] p, int32[N] l, int32[] t) => (float[N, 2, 4] y) <float[4, 24] a, float[8, 4] b> {
       q = MatMul(x, a)
-      c, k, v = com.microsoft.GroupQueryAttention <num_heads: int = 1, kv_num_heads: int = 1> (q, , , , , l, t)
+      c, k, v = com.microsoft.GroupQueryAttention <num_heads: int = 1, kv_num_heads: int = 1> (q, , , p, p, l, t)
       y = MatMul(c, b)
     }`,
     { a: wave(96, 1), b: wave(32, 2) },
   )
   const integers = (values: number[], shape: number[]) => new runtime.Tensor('int32', Int32Array.from(values), shape)
-  const feeds: Feeds[] = [{ x: floats(wave(24, 1), [3, 2, 4]), l: integers([1, 1, 1], [3]), t: integers([2], []) }]
+  const feeds: Feeds[] = [
+    { x: floats(wave(24, 1), [3, 2, 4]), p: floats([], [3, 1, 0, 8]), l: integers([1, 1, 1], [3]), t: integers([2], []) },
+  ]
   const levels = [
     { reads: ['q'], changes: [] },
     { reads: ['c'], changes: ['b'] },
