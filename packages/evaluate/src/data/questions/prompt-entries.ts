@@ -30,12 +30,12 @@ export function promptEntries(head: Row, { opened, encoder, length, writing, exa
     })
   }
   const answered = (row: Row) => examples?.for(row).flatMap((example) => promptRowsOf(example, form, { hasTemplate })) ?? []
-  const encode = async (prompt: PromptRow['prompt'], where: string) =>
+  const encode = async (prompt: PromptRow['prompt'], { where, values: { tools } }: Row) =>
     typeof prompt === 'string'
       ? isApart
         ? encoder.encodeWhole(prompt, Number.POSITIVE_INFINITY)
         : encoder.encode(prompt)
-      : tokenizer.encode(await render(prompt, where, { isAsking: true }), { add_special_tokens: false }).ids
+      : tokenizer.encode(await render(prompt, where, { isAsking: true, tools }), { add_special_tokens: false }).ids
   return {
     // Answers of one conversation belong together.
     ...(form.kind === 'messages' && { group: 'conversation' }),
@@ -43,7 +43,7 @@ export function promptEntries(head: Row, { opened, encoder, length, writing, exa
       const before = answered(row)
       return Promise.all(
         promptRowsOf(row, form, { hasTemplate }).map(async (asked) => {
-          const ids = await encode(withExamples(asked.prompt, before), row.where)
+          const ids = await encode(withExamples(asked.prompt, before), row)
           if (ids.length === 0)
             throw new PareError(`${row.where}: the tokenizer makes no token of the prompt.`, { hint: 'leave the row out.' })
           const cut = Math.max(0, ids.length - room)
