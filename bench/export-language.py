@@ -1,7 +1,7 @@
 """python3 bench/export-language.py [NAME ...]: language models of two layers with random weights, as ONNX files in bench/out/language.
 
 Needs PyTorch and onnx (Debian: apt-get install --no-install-recommends python3-torch python3-onnx). Decoders come as optimum writes them (a cache, the mask's axis called
-'past_sequence_length + 1'), as transformers.js' scripts do ('past_sequence_length + sequence_length', the head untied), without a cache, and merged (an If on use_cache_branch).
+'past_sequence_length + 1'), as transformers.js' scripts do ('past_sequence_length + sequence_length', the head untied), without a cache, merged (an If on use_cache_branch), and as onnxruntime-genai's builder does.
 """
 import os
 import sys
@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "language"))
 import decoders
 import encoders
+import genai
 
 warnings.filterwarnings("ignore")
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "out", "language")
@@ -157,6 +158,8 @@ def jobs():
         yield name, lambda make=make, name=name: make(lambda model, *rest: export(randomised(model), *rest), lambda file: os.path.join(OUT, file))
     for name in ("t5", "flan-t5", "bart", "whisper"):
         yield f"{name}-decoder-merged", lambda name=name: merged_pair(name)
+    for name in genai.MODELS:
+        yield name, lambda name=name: genai.write(name, os.path.join(OUT, f"{name}.onnx"))
 
 
 def main():

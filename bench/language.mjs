@@ -91,7 +91,10 @@ function outcomeOf(argv) {
   if (/finds nothing to prune/.test(message)) return { status: 'nothing', note: message }
   if (status !== 0) return { status: message === '' ? 'broke' : 'reason', note: message || `exit ${status ?? signal}` }
   const unrepaired = document.repair?.refit === 0 && document.repair?.matched === 0
-  if (unrepaired) return { status: 'silent', note: document.repair.notes.join(' ') || 'nothing was repaired' }
+  if (unrepaired) {
+    const [note] = document.repair.notes
+    return { status: note === undefined ? 'silent' : 'reason', note: note ?? 'nothing was repaired' }
+  }
   return { status: 'works', note: '' }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parsePlan, parseStatistics } from '@pare/core'
 import { globMatcher, parseJson } from '@pare/onnx'
+import { openCheckpoint } from '../../packages/cli/dist/checkpoint/checkpoint.js'
 import { readMasks } from '../../packages/cli/dist/masks/read-masks.js'
 import { checkShape } from '../../packages/cli/dist/settings/config/config-problems.js'
 import { parseYaml } from '../../packages/cli/dist/settings/config/yaml-text.js'
@@ -30,6 +31,27 @@ function file(name, bytes) {
   const path = join(folder, name)
   writeFileSync(path, bytes)
   return path
+}
+
+/** A shard of two types of floats. */
+const shard = () =>
+  safetensors(
+    {
+      __metadata__: { format: 'pt' },
+      w: { dtype: 'BF16', shape: [2, 3], data_offsets: [0, 12] },
+      v: { dtype: 'F32', shape: [2], data_offsets: [12, 20] },
+    },
+    20,
+  )
+const SHARD_INDEX = JSON.stringify({ metadata: { total_size: 20 }, weight_map: { w: 'x.safetensors', v: 'x.safetensors' } })
+
+/** A checkpoint of one shard, opened by its index. */
+async function checkpoint(bytes, index) {
+  file('x.safetensors', bytes)
+  const opened = await openCheckpoint(file('x.safetensors.index.json', index), 'x')
+  const tensors = opened.files.flatMap((each) => each.tensors).length
+  await opened[Symbol.asyncDispose]()
+  return `${tensors}`
 }
 
 const INPUTS = [{ name: 'x', type: 'float32', shape: ['N', 2] }]
@@ -181,6 +203,17 @@ export const TARGETS = {
     ],
     words: [...JSON_WORDS, '"data_offsets"', '"BF16"', '"__metadata__"'],
     run: async (bytes) => [...(await readMasks(file('x.safetensors', bytes), 'x.safetensors')).keys()].length,
+  },
+  checkpoint: {
+    begin: () => [shard()],
+    words: [...JSON_WORDS, '"data_offsets"', '"BF16"', '"F16"', '"F8_E4M3"', '"__metadata__"'],
+    run: (bytes) => checkpoint(bytes, SHARD_INDEX),
+  },
+  'checkpoint-index': {
+    change: changedJson,
+    begin: () => [Buffer.from(SHARD_INDEX)],
+    words: [...JSON_WORDS, '"weight_map"', '"metadata"', '"x.safetensors"', '"../x.safetensors"', '"total_size"'],
+    run: (bytes) => checkpoint(shard(), bytes),
   },
   image: {
     begin: () => [PNG, JPEG],

@@ -15,6 +15,8 @@ const TARGETS = [
   'jsonl',
   'parquet',
   'safetensors',
+  'checkpoint',
+  'checkpoint-index',
   'image',
   'wav',
   'replay',

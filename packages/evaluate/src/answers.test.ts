@@ -76,12 +76,25 @@ function greedy(prompt: string, most: number): string {
 
 const PROMPTS = ['a', 'b', 'a b', 'c a', 'd c b', 'a a a', 'c']
 
-async function writtenBy(model: string, { size, maxTokens, stop = [] }: { size: number; maxTokens: number; stop?: string[] }) {
+interface Way {
+  size: number
+  maxTokens: number
+  stop?: string[]
+  /** What the model is said to have, which decides how much of a prompt is read at once. */
+  vocabulary?: number
+}
+
+async function writtenBy(model: string, { size, maxTokens, stop = [], vocabulary }: Way) {
   const data = lines(
     'prompts.jsonl',
     PROMPTS.map((prompt) => ({ prompt, completion: 'x' })),
   )
-  await using session = await openSession(loadRuntime(), model)
+  await using opening = await openSession(loadRuntime(), model)
+  const outputs = opening.outputs.map((output) => ({
+    ...output,
+    shape: [...output.shape.slice(0, 2), vocabulary ?? output.shape[2]!],
+  }))
+  const session = vocabulary === undefined ? opening : { ...opening, outputs }
   const own = new Tokenizer(JSON.parse(readFileSync(tokenizer, 'utf8')) as object, {})
   const writing = {
     maxTokens,
@@ -107,6 +120,8 @@ test('what is written is the likeliest token at each step, with a cache and with
     const model = await write(`${name}.onnx`, text)
     for (const size of [1, 3, 8]) expect(await writtenBy(model, { size, maxTokens: 9 })).toEqual(expected)
     expect(await writtenBy(model, { size: 8, maxTokens: 2 })).toEqual(PROMPTS.map((prompt) => greedy(prompt, 2)))
+    // Prompts whose scores have no room are read one by one, in stretches of two tokens.
+    expect(await writtenBy(model, { size: 8, maxTokens: 9, vocabulary: 2 ** 24 })).toEqual(expected)
     // A text that stops is no part of the answer.
     const cut = expected.map((answer) => answer.split('c')[0]!)
     expect(await writtenBy(model, { size: 8, maxTokens: 9, stop: ['zz', 'c'] })).toEqual(cut)
@@ -233,7 +248,7 @@ test('with a temperature tokens are drawn by their probability, the same draws f
     `draws (int64[batch, seq] input_ids) => (float[batch, seq, 7] logits) <float[1, 7] row = {${scores.join(', ')}}, int64[2] seven = {7, 7}>
       { table = Expand(row, seven) logits = Gather(table, input_ids) }`,
   )
-  const written = async (writing: WritingOptions, size: number) => {
+  const written = async (writing: WritingOptions & { readonly draws?: number }, size: number) => {
     await using session = await openSession(loadRuntime(), model)
     const own = new Tokenizer(JSON.parse(readFileSync(tokenizer, 'utf8')) as object, {})
     const decode = (ids: readonly number[]) => (ids.length === 0 ? '' : own.decode([...ids]))
@@ -249,6 +264,10 @@ test('with a temperature tokens are drawn by their probability, the same draws f
   }
   const drawn = await written({ temperature: 1 }, 8)
   expect(await written({ temperature: 1 }, 50)).toEqual(drawn)
+  // Several answers to a prompt differ, and the first is the one that is drawn alone.
+  const several = await written({ temperature: 1, draws: 3 }, 8)
+  expect(several.filter((_, i) => i % 3 === 0)).toEqual(drawn)
+  expect(several.filter((answer, i) => answer === several[i - (i % 3)]).length).toBeLessThan(0.7 * several.length)
   const words = drawn.flatMap((answer) => answer.split(' '))
   const shareOf = (word: string) => words.filter((each) => each === word).length / words.length
   // Four standard errors of a share of 800 draws are at most 0.07.

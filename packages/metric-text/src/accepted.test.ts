@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type MetricSample, sampleOf } from '@pare/metric'
 import { metricValue } from '@pare/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { accepted } from './accepted.js'
+import { accepted, passAt } from './accepted.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'pare-accepted-test-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -70,9 +70,24 @@ test.skipIf(!hasBwrap)('in a sandbox nothing can be written elsewhere, and there
   ).toBe(1)
 })
 
+test('of several answers that are drawn, pass@k counts the ways to choose k of which none is accepted', () => {
+  // Of 5 answers 2 are right: of the 10 ways to choose 2 there are 3 without a right one. 1 − 3 ÷ 10.
+  expect(passAt(2, { drawn: 5, accepted: 2 })).toBeCloseTo(0.7, 12)
+  expect(passAt(1, { drawn: 5, accepted: 2 })).toBeCloseTo(0.4, 12)
+  expect([passAt(3, { drawn: 5, accepted: 3 }), passAt(3, { drawn: 5, accepted: 0 })]).toEqual([1, 0])
+  const metric = accepted({ command: 'grep -q yes', sandbox: 'none', k: 2, n: 4 })
+  expect(metric.needs.draws).toBe(4)
+  const drawn = (...draws: string[]) =>
+    sampleOf({ rows: [], places: 1, isSingle: true, text: { answer: draws[0]!, draws, expected: ['x'] } })
+  // Of 4 answers 1 is right: 3 of 6 ways are without it. The second prompt has none.
+  expect(metricValue(metric, [drawn('no', 'yes', 'no', 'no'), drawn('no', 'no', 'no', 'no')])).toBeCloseTo(0.25, 12)
+})
+
 test('without a command, or with another sandbox, it is refused', () => {
   expect(() => accepted()).toThrow('accepted: command is missing; a command was expected.')
   const docker = { command: 'true', sandbox: 'docker' as never }
   expect(() => accepted(docker)).toThrow('accepted: sandbox is "docker"; bwrap or none was expected.')
   expect(() => accepted({ command: 'true', seconds: 0 })).toThrow('accepted: seconds is 0')
+  expect(() => accepted({ command: 'true', k: 3, n: 2 })).toThrow('accepted: n is 2, and k is 3.')
+  expect(() => accepted({ command: 'true', k: 0.5 })).toThrow('accepted: k is 0.5; a whole number from 1 on was expected.')
 })

@@ -53,6 +53,8 @@ export interface MetricNeeds {
    * tokens, that of the first or the last token, the largest number of each place, or the output as it is. Against 'values' the one value of a sample is the cosine between the two. Default: rows are no pairs
    */
   readonly pairs?: Pooling
+  /** Of `text` that a language model writes: how many answers it draws to each prompt. Default: 1 */
+  readonly draws?: number
   /** Whether a sample may have several labels at once: labels of 0 and 1, one for each class. Default: false */
   readonly many?: boolean
   /** Whether a sample must be one answer: no sequence, no pixels. Default: false */
@@ -114,6 +116,8 @@ export interface SampleText {
   readonly answer: string
   /** With them. Default: the answer */
   readonly written?: string
+  /** All answers that a model drew, with the spaces around them, this one first. Default: this one */
+  readonly draws?: readonly string[]
   /** What was asked, where it was. Of a conversation, the last that was said. */
   readonly prompt?: string
   readonly expected: readonly string[]

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadRuntime } from '@pare/evaluate'
-import { type Model, modelBytes, parseText, writeModel } from '@pare/onnx'
+import { inferShapes, type Model, modelBytes, parseText, writeModel } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { openFeed } from './data/feed.js'
 import { buildGraphs } from './graph/graphs.js'
@@ -40,8 +40,10 @@ async function prepared(model: Model, name: string) {
   return { plan, paths: { training: join(own, 'training.onnx'), judging: join(own, 'judging.onnx') } }
 }
 
-test('gradients of both matrices are what the loss does when they move', async () => {
-  const { plan, paths } = await prepared(withZeros(await loaded('mlp-digits.onnx'), 0.5), 'gradients')
+test.each([
+  0.5, 0,
+])('gradients of both matrices are what the loss does when they move, with %s of the weights at zero', async (share) => {
+  const { plan, paths } = await prepared(withZeros(await loaded('mlp-digits.onnx'), share), `gradients-${share}`)
   const { graphs, weights, data: own, recipe } = plan
   const { arena, statistics } = weights
   expect(arena.tensors.map(({ name, shape }) => [name, shape.join()]).slice(0, 2)).toEqual([
@@ -70,9 +72,11 @@ test('gradients of both matrices are what the loss does when they move', async (
   }
 })
 
-test('merged, the model computes in ONNX Runtime what it did beside thin matrices, and zeros are zeros', async () => {
-  const model = withZeros(await loaded('mlp-digits.onnx'), 0.5)
-  const { plan } = await prepared(model, 'merged')
+test.each([
+  0.5, 0,
+])('merged, the model computes in ONNX Runtime what it did beside thin matrices, and zeros are zeros, %s of them', async (share) => {
+  const model = withZeros(await loaded('mlp-digits.onnx'), share)
+  const { plan } = await prepared(model, `merged-${share}`)
   const adapted = await withLora(model, { lora, seed: 1 })
   // `plan.weights` are merged already: what the arena holds is merged here by its own numbers.
   const { arena, keep } = plan.weights
@@ -131,6 +135,18 @@ test('the loss falls, zeros stay, and nothing but the weights of products comes 
     ...{ rank: 3, alpha: 12, weights: 3, elements: reply.zeros.elements },
     trained: sizes.reduce((sum, size) => sum + size, 0),
   })
+})
+
+test('where nothing is masked no gradient of a whole weight is computed', async () => {
+  const shapesOf = async (share: number) => {
+    const { plan } = await prepared(withZeros(await loaded('mlp-digits.onnx'), share), `sizes-${share}`)
+    const { shapes } = await inferShapes(plan.graphs.training)
+    const { nodes } = plan.graphs.training.graph
+    return nodes.flatMap(({ outputs }) => outputs.map((name) => shapes.get(name)?.join()))
+  }
+  // The first weight is [256, 64]: with zeros it is put together, and has a gradient.
+  expect((await shapesOf(0.5)).filter((shape) => shape === '256,64').length).toBeGreaterThan(2)
+  expect(await shapesOf(0)).not.toContain('256,64')
 })
 
 test('tables that are looked up in, convolutions and vectors are left alone; globs name weights', async () => {

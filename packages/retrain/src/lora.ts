@@ -1,4 +1,5 @@
 import {
+  attributesOf,
   editGraph,
   editModel,
   editNode,
@@ -151,33 +152,94 @@ function matricesOf({ tensor, names, rank }: AdaptedWeight, stream: ReturnType<t
   }))
 }
 
+/**
+ * The model with thin matrices. Where all of a weight may change, x · (w + s · A · B) is x · w + s · (x · A) · B: the product of the matrices is never made, and no
+ * gradient of the whole weight either. Where a mask lies over it, or it is not read by a plain product, w + s · mask ⊙ (A · B) takes its place.
+ */
 function adapted(model: Model, weights: readonly AdaptedWeight[], trainable: readonly Trainable[]): Model {
   const { graph } = model
-  const constants: Tensor[] = []
-  const nodes: Node[] = []
-  const made = new Map(weights.map(({ id }) => [id, `${id}/lora`]))
-  for (const { id, tensor, names, mask, scale } of weights) {
-    const [scaled, product, masked] = ['s', 'AB', 'masked'].map((part) => `${id}/lora_${part}`) as [string, string, string]
-    constants.push(makeTensor({ name: `${id}/lora_scale`, type: 'float32', shape: [], values: [scale] }))
-    nodes.push(makeNode({ op: 'Mul', inputs: [names[0], `${id}/lora_scale`], outputs: [scaled] }))
-    nodes.push(makeNode({ op: 'MatMul', inputs: [scaled, names[1]], outputs: [product] }))
-    if (mask !== undefined) {
-      const kept = Array.from({ length: elementCount(tensor.shape) }, (_, at) => Number(hasBit(mask, at)))
-      constants.push(makeTensor({ name: `${id}/lora_kept`, type: 'bool', shape: tensor.shape, values: kept }))
-      constants.push(makeTensor({ name: `${id}/lora_zero`, type: 'float32', shape: [], values: [0] }))
-      nodes.push(makeNode({ op: 'Where', inputs: [`${id}/lora_kept`, product, `${id}/lora_zero`], outputs: [masked] }))
-    }
-    nodes.push(makeNode({ op: 'Add', inputs: [id, mask === undefined ? product : masked], outputs: [made.get(id)!] }))
-  }
-  const readers = graph.nodes.map((node) =>
-    node.inputs.some((name) => made.has(name))
-      ? editNode(node, { inputs: node.inputs.map((name) => made.get(name) ?? name) })
-      : node,
+  const uses = usesOf(graph)
+  const thin = new Map(
+    weights
+      .filter(
+        ({ id, tensor, mask }) => mask === undefined && tensor.shape.length === 2 && uses.consumers.get(id)!.every(isPlain(id)),
+      )
+      .map((weight) => [weight.id, weight]),
   )
+  const whole = weights.filter(({ id }) => !thin.has(id)).map(wholeWeight)
+  const made = new Map(whole.map(({ id, name }) => [id, name]))
+  const constants = [...whole.flatMap((each) => each.constants), ...[...thin.values()].map(scaleOf)]
+  const readers = graph.nodes.flatMap((node) => {
+    const weight = thin.get(node.inputs[1] ?? '')
+    if (weight !== undefined) return besideProduct(node, weight)
+    if (!node.inputs.some((name) => made.has(name))) return [node]
+    return [editNode(node, { inputs: node.inputs.map((name) => made.get(name) ?? name) })]
+  })
   // Constants of nodes come before what reads them.
   const [before, behind] = [readers.filter(({ op }) => op === 'Constant'), readers.filter(({ op }) => op !== 'Constant')]
   const initializers = [...graph.initializers, ...constants, ...trainable.map(({ tensor }) => tensor)]
-  return editModel(model, { graph: editGraph(graph, { nodes: [...before, ...nodes, ...behind], initializers }) })
+  const nodes = [...before, ...whole.flatMap((each) => each.nodes), ...behind]
+  return editModel(model, { graph: editGraph(graph, { nodes, initializers }) })
+}
+
+/** Whether a node multiplies rows with a weight from the right, and does nothing else with it. */
+function isPlain(id: string): (node: Node) => boolean {
+  return (node) => {
+    if (node.inputs[1] !== id || node.inputs.filter((name) => name === id).length > 1) return false
+    return node.op === 'MatMul' || (node.op === 'Gemm' && attributesOf(node).int('transA', 0) === 0)
+  }
+}
+
+const scaleOf = ({ id, scale }: AdaptedWeight) =>
+  makeTensor({ name: `${id}/lora_scale`, type: 'float32', shape: [], values: [scale] })
+
+/** The product as it was, with s · (x · A) · B beside it. Of a weight that is turned over, s · (x · Bᵀ) · Aᵀ. */
+function besideProduct(node: Node, { id, names }: AdaptedWeight): Node[] {
+  const [output] = node.outputs as [string]
+  const [base, thin, scaled, added] = ['base', 'thin', 'scaled', 'added'].map((part) => `${output}/lora_${part}`) as [
+    ...[string, string, string, string],
+  ]
+  const { op } = node
+  const attributes = attributesOf(node)
+  const isTurned = op === 'Gemm' && attributes.int('transB', 0) === 1
+  const [near, far] = isTurned ? [names[1], names[0]] : names
+  const turn = isTurned ? { transB: 1n } : {}
+  const alpha = op === 'Gemm' ? { alpha: attributes.float('alpha', 1) } : {}
+  return [
+    editNode(node, { outputs: [base] }),
+    makeNode({ op, inputs: [node.inputs[0]!, near], outputs: [thin], attributes: turn }),
+    makeNode({ op: 'Mul', inputs: [thin, `${id}/lora_scale`], outputs: [scaled] }),
+    makeNode({ op, inputs: [scaled, far], outputs: [added], attributes: { ...turn, ...alpha } }),
+    makeNode({ op: 'Add', inputs: [base, added], outputs: [output] }),
+  ]
+}
+
+interface WholeWeight {
+  readonly id: string
+  /** Of w + s · mask ⊙ (A · B). */
+  readonly name: string
+  readonly nodes: readonly Node[]
+  readonly constants: readonly Tensor[]
+}
+
+function wholeWeight(weight: AdaptedWeight): WholeWeight {
+  const { id, tensor, names, mask } = weight
+  const [name, scaled, product, masked] = ['', '_s', '_AB', '_masked'].map((part) => `${id}/lora${part}`) as [
+    ...[string, string, string, string],
+  ]
+  const constants: Tensor[] = [scaleOf(weight)]
+  const nodes = [
+    makeNode({ op: 'Mul', inputs: [names[0], `${id}/lora_scale`], outputs: [scaled] }),
+    makeNode({ op: 'MatMul', inputs: [scaled, names[1]], outputs: [product] }),
+  ]
+  if (mask !== undefined) {
+    const kept = Array.from({ length: elementCount(tensor.shape) }, (_, at) => Number(hasBit(mask, at)))
+    constants.push(makeTensor({ name: `${id}/lora_kept`, type: 'bool', shape: tensor.shape, values: kept }))
+    constants.push(makeTensor({ name: `${id}/lora_zero`, type: 'float32', shape: [], values: [0] }))
+    nodes.push(makeNode({ op: 'Where', inputs: [`${id}/lora_kept`, product, `${id}/lora_zero`], outputs: [masked] }))
+  }
+  nodes.push(makeNode({ op: 'Add', inputs: [id, mask === undefined ? product : masked], outputs: [name] }))
+  return { id, name, nodes, constants }
 }
 
 /** The same training as one of the weights themselves: what comes back of it are w + s · mask ⊙ (A · B). What is masked is the zero that it was. */

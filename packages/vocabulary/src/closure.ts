@@ -31,8 +31,8 @@ function isSingle(token: string): boolean {
   return [...bare].length <= 1 && (bare === '' || BYTES.has(bare))
 }
 
-/** The characters that stand for bytes in byte-level BPE (GPT-2): those that show stand for themselves, the others are 256 and up. Printable ASCII is among them. */
-const BYTES: ReadonlySet<string> = new Set(bytesAsCharacters())
+/** The characters that stand for bytes in byte-level BPE (GPT-2), with the bytes: those that show stand for themselves, the others are 256 and up. Printable ASCII is among them. */
+export const BYTES: ReadonlyMap<string, number> = new Map([...bytesAsCharacters()].map((character, byte) => [character, byte]))
 
 function* bytesAsCharacters(): Generator<string> {
   let hidden = 0

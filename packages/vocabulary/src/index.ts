@@ -1,4 +1,5 @@
 export { keptIds } from './closure.js'
+export { listedIds } from './keep-list.js'
 export { findVocabulary, type VocabularyPlaces } from './places.js'
 export { idsNamedIn, type NewIds, newIds, renumbered, renumberedConfig } from './renumber.js'
 export { applyVocabulary, keptOf, type VocabularyStep, vocabularyStep } from './step.js'

@@ -5,6 +5,8 @@ export interface TokenizerJson {
   readonly model: TokenModel
   readonly added_tokens?: readonly AddedToken[] | null
   readonly post_processor?: unknown
+  readonly pre_tokenizer?: unknown
+  readonly decoder?: unknown
 }
 
 export interface AddedToken {

@@ -42,13 +42,14 @@ function half(value: number): number {
 }
 
 /** A file as the format has it. */
-export function safetensors(tables: Tables, dtype: Dtype = 'F32'): Buffer {
+export function safetensors(tables: Tables, dtype: Dtype | ((name: string) => Dtype) = 'F32'): Buffer {
   let end = 0
   const blobs: Buffer[] = []
   const header: Record<string, object> = { __metadata__: { format: 'pt' } }
   for (const [name, table] of Object.entries(tables)) {
-    const bytes = encoded(table, dtype)
-    header[name] = { dtype, shape: table.shape, data_offsets: [end, end + bytes.length] }
+    const own = typeof dtype === 'string' ? dtype : dtype(name)
+    const bytes = encoded(table, own)
+    header[name] = { dtype: own, shape: table.shape, data_offsets: [end, end + bytes.length] }
     end += bytes.length
     blobs.push(bytes)
   }

@@ -4,7 +4,6 @@ import { bfloat16ToFloat32, editTensor, float32ToBfloat16, makePayload, parseTex
 import { tinyModels } from '@pare/testing'
 import { describe, expect, test } from 'vitest'
 import {
-  type Dtype,
   safetensors,
   stacked,
   type Table,
@@ -50,6 +49,16 @@ const fused: Layout = (weights) => {
   return Object.fromEntries([...tensors, ...joined])
 }
 
+/** As GPT-2's Conv1D has them: matrices as the model multiplies with them, and queries, keys and values side by side in one. */
+const conv1d: Layout = (weights) => {
+  const tensors = Object.entries(layout(inLayers, (table) => table)(weights)).filter(([name]) => !/\.[qkv]\./.test(name))
+  const joined = layersOf(weights).map((l, at) => [
+    inLayers(at, 'c_attn'),
+    turned(stacked(...['q', 'k', 'v'].map((kind) => turned(weights[`${kind}${l}`]!)))),
+  ])
+  return Object.fromEntries([...tensors, ...joined])
+}
+
 /** Both layers in one tensor. */
 const inPlanes: Layout = (weights) => {
   const tensors = Object.entries(linear(weights)).filter(([name]) => !name.includes('.up.'))
@@ -58,7 +67,12 @@ const inPlanes: Layout = (weights) => {
   return { ...Object.fromEntries(tensors), 'model.ups': whole }
 }
 
-async function replayed(place: Workplace, argv: readonly string[], layout: Layout, dtype: Dtype = 'F32') {
+async function replayed(
+  place: Workplace,
+  argv: readonly string[],
+  layout: Layout,
+  dtype: Parameters<typeof safetensors>[1] = 'F32',
+) {
   await place.write('tiny/model.safetensors', safetensors(layout(await place.weights('model.onnx')), dtype))
   const planned = await place.run('prune', 'model.onnx', '--no-prove', '--out', 'onnx', ...argv)
   expect(planned.stderr).not.toContain('hint')
@@ -85,6 +99,8 @@ describe('a plan goes to a checkpoint as it goes to the model:', () => {
     ['neurons, of matrices as they are', layout(inLayers, (table) => table), cuts.neurons],
     ['heads, of queries, keys and values in one tensor', fused, cuts.heads],
     ['zeros, of queries, keys and values in one tensor', fused, cuts.zeros],
+    ["heads, of GPT-2's Conv1D", conv1d, cuts.heads],
+    ["the width, of GPT-2's Conv1D", conv1d, cuts.width],
     ['the width, of a tensor with a matrix for each layer', inPlanes, cuts.width],
     ['other neurons of each, of a tensor with a matrix for each layer', inPlanes, cuts.neurons],
     ['zeros, of a tensor with a matrix for each layer', inPlanes, cuts.zeros],
@@ -146,6 +162,15 @@ describe('a plan goes to a checkpoint as it goes to the model:', () => {
     await replayed(place, cuts.zeros, fused, 'BF16')
     const { tables, dtypes } = await place.read('pare-out/tiny/model.safetensors')
     expect(dtypes).toEqual(['BF16'])
+    expect(tables).toEqual(fused(await place.weights('onnx/model.onnx')))
+  })
+
+  test('a checkpoint of several types keeps each', async () => {
+    const model = await rounded(tinyModels['decoder, past_sequence_length + 1']!())
+    await using place = await workplace(model)
+    await replayed(place, cuts.width, fused, (name) => (/\.[nm]\.weight/.test(name) ? 'F32' : 'BF16'))
+    const { tables, dtypes } = await place.read('pare-out/tiny/model.safetensors')
+    expect([...dtypes].sort()).toEqual(['BF16', 'F32'])
     expect(tables).toEqual(fused(await place.weights('onnx/model.onnx')))
   })
 

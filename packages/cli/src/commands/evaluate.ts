@@ -4,11 +4,11 @@ import { figure, formatCount } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
-import { modelFileOf } from '../folder/model-folder.js'
+import { openAsOne, theDecoderOf } from '../folder/encoder-decoder.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { measure } from '../pipeline/measure.js'
 import { evaluationOf } from '../settings/data/evaluation.js'
-import { readTask } from '../settings/tasks.js'
+import { readFolderTasks } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { Failure, usage } from '../terminal/failure.js'
@@ -16,8 +16,9 @@ import { Failure, usage } from '../terminal/failure.js'
 /** `pare evaluate MODEL --data FILE`: one model's measurements. */
 export async function evaluate(context: Context, [written = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io, progress } = context
-  await using read = await readTask('evaluate', written, { values, cwd: io.cwd })
-  const { task, engine } = read
+  await using read = await readFolderTasks('evaluate', written, { values, cwd: io.cwd })
+  const { engine } = read
+  const { task, encoder } = theDecoderOf(read.tasks)
   const { reference } = ownOf('evaluate', values)
   const { request: common, limits, comparing } = evaluationOf(task)
   if (comparing.length > 0 && reference === undefined) {
@@ -26,10 +27,11 @@ export async function evaluate(context: Context, [written = '']: readonly string
       'name the model before it was pruned: --reference model.onnx',
     )
   }
-  const model = task.name
+  const model = encoder === undefined ? task.name : written
   if (task.folder !== undefined) progress.note(`model: ${task.folder.choice}`)
-  await using original = reference === undefined ? undefined : await modelFileOf(resolve(io.cwd, reference))
-  const request = { ...common, model: task.path, ...present({ reference: original?.path }) }
+  await using original = reference === undefined ? undefined : await openAsOne(resolve(io.cwd, reference))
+  const models = { encoder, reference: original?.path, referenceEncoder: original?.encoder }
+  const request = { ...common, model: task.path, ...present(models) }
   const measured = await measure(request, limits, workOn(task, engine, context))
   const [missing] = measured.unmeasured
   if (missing !== undefined) {

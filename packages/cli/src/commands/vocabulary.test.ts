@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { writeTinyEncoderFolder } from '../folder/tiny-encoder.test.support.js'
 import { type Folder, fixture } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
 
@@ -71,6 +72,26 @@ describe('pare vocabulary', () => {
     expect(await readFile(join(folder.path, 'again/model.onnx'))).toEqual(before)
   })
 
+  it('keeps what a list names besides, and leaves the same tokens out of an encoder and both of its decoders', async () => {
+    await writeTinyEncoderFolder(join(folder.path, 't5'), { isMerged: false })
+    await writeFile(join(folder.path, 'texts.txt'), 'one two three one')
+    await writeFile(join(folder.path, 'keep.txt'), 'nine\nid:12\n')
+    const argv = ['t5', '--text', 'texts.txt', '--keep', 'keep.txt', '--out', 'out', '--json']
+    const { exitCode, stdout } = await run(...argv)
+    expect(exitCode).toBe(0)
+    const kept = ['pad', 'unk', 'begin', 'end', 'one', 'two', 'three', 'six', 'nine']
+    expect(Object.keys((await json('out/tokenizer.json')).model.vocab)).toEqual(kept)
+    const { models, tokens } = JSON.parse(stdout) as { models: { proof: unknown }[]; tokens: unknown }
+    expect(tokens).toMatchObject({ used: 3, listed: 2, kept: 9, before: 16 })
+    expect(models.map(({ proof }) => proof)).toMatchObject(Array(3).fill({ different: 0, outputs: { different: 0 } }))
+    // The set still writes.
+    await writeFile(join(folder.path, 'prompts.jsonl'), JSON.stringify({ prompt: 'one two', answer: 'nine' }))
+    const evaluated = await pare(['evaluate', 'out', '--data', 'prompts.jsonl', '--metric', 'exact-match', '--max-tokens', '2'], {
+      cwd: folder.path,
+    })
+    expect(evaluated.exitCode).toBe(0)
+  })
+
   it('takes a model alone, with the tokenizer that is named', async () => {
     const { exitCode, stdout } = await run(
       'lm/onnx/model.onnx',
@@ -98,6 +119,7 @@ describe('pare vocabulary', () => {
   it.each([
     [['lm/onnx/model.onnx', '--text', 'corpus.txt'], 'no tokenizer.json beside lm/onnx/model.onnx'],
     [['lm', '--text', 'none.txt'], "text 'none.txt' is not a file"],
+    [['lm', '--text', 'corpus.txt', '--keep', 'none.txt'], "keep 'none.txt' is not a file"],
     [['lm', '--tokenizer', 'none.json', '--text', 'corpus.txt'], 'none.json is not a file'],
     [['lm', '--tokenizer', 'corpus.txt', '--text', 'corpus.txt'], 'corpus.txt is not JSON'],
     [['none', '--text', 'corpus.txt'], 'none'],

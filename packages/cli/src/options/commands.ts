@@ -212,6 +212,7 @@ export const COMMANDS = {
     examples: [
       'pare vocabulary ./my-model --text corpus.txt',
       'pare vocabulary ./my-model --text train.jsonl --text test.jsonl --field question --out smaller',
+      'pare vocabulary ./my-model --text corpus.txt --keep languages.txt',
     ],
     own: {
       out: folder('./pare-out/<model name>'),
@@ -219,6 +220,12 @@ export const COMMANDS = {
         z.array(path).describe('a file of text'),
         'what the model must read as before: a text, a table or JSONL with texts, or a folder of these',
         { argument: 'file', repeatable: true, required: ['vocabulary'] },
+      ),
+      keep: own(
+        z.array(path).describe('a file of text'),
+        'what stays besides, one entry a line: a token, id:42, language:de or script:Cyrl',
+        { argument: 'file', repeatable: true },
+        'only what the texts use',
       ),
       tokenizer: own(path, 'tokenizer.json', { argument: 'file' }, 'the one beside the model'),
       field: own(path, 'field, or column, that holds the text', { argument: 'name' }, "'text', or what the data make likely"),

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { editGraph, editModel, editTensor, type Model, makePayload, parseText, readAll } from '@pare/onnx'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -8,6 +9,8 @@ import { type Level, openLevels } from './levels.js'
 import { measureSites } from './measure.js'
 import { type Feeds, floats, type RelayLog, relayOver, wholeOver } from './relay.test.support.js'
 import { finished } from './statistics/totals.js'
+
+const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 
 const MEAN: Statistic = { at: 'input', reduce: 'mean' }
 
@@ -170,4 +173,26 @@ test('whatever reads whatever, and however products are put together to levels',
     }),
     { numRuns: 40 },
   )
+})
+
+test('queries, keys and values in one value keep their width where they are stored: ONNX Runtime cannot tell it', async () => {
+  const model = parseText(
+    `<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+    g (float[N, 2, 4] x, float[N, 1, P, 8] p, int32[N] l, int32[] t) => (float[N, 2, 4] y) <float[4, 24] a, float[8, 4] b> {
+      q = MatMul(x, a)
+      c, k, v = com.microsoft.GroupQueryAttention <num_heads: int = 1, kv_num_heads: int = 1> (q, , , p, p, l, t)
+      y = MatMul(c, b)
+    }`,
+    { a: wave(96, 1), b: wave(32, 2) },
+  )
+  const integers = (values: number[], shape: number[]) => new runtime.Tensor('int32', Int32Array.from(values), shape)
+  const feeds: Feeds[] = [
+    { x: floats(wave(24, 1), [3, 2, 4]), p: floats([], [3, 1, 0, 8]), l: integers([1, 1, 1], [3]), t: integers([2], []) },
+  ]
+  const levels = [
+    { reads: ['q'], changes: [] },
+    { reads: ['c'], changes: ['b'] },
+    { reads: ['y'], changes: [] },
+  ]
+  expect(await meansOf(model, levels, relayOver(feeds))).toEqual(close(await meansOf(model, levels, wholeOver(feeds))))
 })

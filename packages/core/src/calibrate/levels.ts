@@ -62,7 +62,7 @@ export async function openLevels(forward: Forward, { model, levels, signal }: Le
   const inputs = [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)]
   const { graph: part } = segmentOf(model, { entries: [], outputs: [...new Set(levels.flatMap(({ reads }) => reads))] })
   const relay = await forward.open(editModel(model, { graph: editGraph(part, { inputs }) }), present({ signal }))
-  const segments = new Segments(graph, levels, relay.crossings)
+  const segments = new Segments({ graph, shapes }, levels, relay.crossings)
   return {
     at: (level) => ({
       forward: Object.assign((whole: Model, options: ForwardOptions) => runSegment(relay, segments.next(whole, level), options), {
@@ -96,17 +96,23 @@ class Segments {
   /** Those when the level began: what it needs stays until it is left. */
   #before: { readonly level: number; readonly done: ReadonlySet<Node> } = { level: -1, done: new Set() }
 
+  private readonly graph: Graph
+  /** Sizes of the last axis of values, where run times must be told. */
+  readonly #widths: ReadonlyMap<string, number>
+
   constructor(
-    private readonly graph: Graph,
+    { graph, shapes }: { readonly graph: Graph; readonly shapes: ReadonlyMap<string, readonly number[]> },
     private readonly levels: readonly Level[],
     private readonly crossings: ReadonlyMap<string, CrossingType>,
   ) {
+    this.graph = graph
     this.#lasting = lastingNodes(graph)
+    this.#widths = widthsOfPacked(graph, shapes)
   }
 
   /** What of a model runs now, for its outputs: the model has the graph's values under their names. */
   next(model: Model, level: number): Segment {
-    const crossings = [...this.crossings].map(([name, type]) => infoOf(name, type))
+    const crossings = [...this.crossings].map(([name, type]) => infoOf(name, type, this.#widths.get(name)))
     const outputs = model.graph.outputs.map(({ name }) => name)
     const unsettled = reachedFrom(
       this.graph,
@@ -170,6 +176,12 @@ const NO_TENSORS: ReadonlySet<string> = new Set([
 /** Types of elements that ONNX Runtime does not hand out to JavaScript. */
 const UNSTORABLE = /^(bfloat16|float8|float4|u?int[24]$|complex)/
 
-function infoOf(name: string, { type, rank }: CrossingType): ValueInfo {
-  return makeValueInfo({ name, type, shape: Array.from({ length: rank }, () => undefined) })
+function infoOf(name: string, { type, rank }: CrossingType, width: number | undefined): ValueInfo {
+  return makeValueInfo({ name, type, shape: Array.from({ length: rank }, (_, axis) => (axis === rank - 1 ? width : undefined)) })
+}
+
+/** Widths of queries, keys and values in one: of one that is not known ONNX Runtime takes what attention gives to be 0 wide. */
+function widthsOfPacked({ nodes }: Graph, shapes: ReadonlyMap<string, readonly number[]>): ReadonlyMap<string, number> {
+  const packed = nodes.filter(({ op, inputs }) => op === 'GroupQueryAttention' && !inputs[1]).map(({ inputs }) => inputs[0]!)
+  return new Map(packed.flatMap((name) => (shapes.get(name) === undefined ? [] : [[name, shapes.get(name)!.at(-1)!] as const])))
 }

@@ -23,6 +23,8 @@ export interface DataOptions extends MatchOptions {
   readonly text?: TextOptions
   /** Reads rows as what a language model is asked, with a tokenizer. Default: as what a model is fed */
   readonly asking?: Asking
+  /** Of an encoder with its decoder: the token that what is written begins with. What is asked is then the encoder's, and answers and choices are apart from it. Default: both are one text */
+  readonly start?: number
   /** A table of rows that stand before each question with their answers. Default: none */
   readonly examples?: string
   /** How long answers may become, for which prompts leave room. */

@@ -5,8 +5,9 @@ import { type Batch, type DataSet, firstOf, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
 import { type DataArray, type ElementType, firstNaN, isInteger, isStrings, numbersOf } from '../data/ndarray.js'
 import { judgeBatch } from '../metrics/judged.js'
+import { openRequested } from '../process/encoder-decoder.js'
 import type { EvaluateRequest } from '../process/request.js'
-import { openSession, type Runtime } from '../process/runtime.js'
+import type { Runtime } from '../process/runtime.js'
 import { chooseBatch } from './batch-size.js'
 import { runFor } from './judge.js'
 import { openMeasured, prepareRuns } from './measured.js'
@@ -52,7 +53,7 @@ const FEWEST_JUDGED = 200
  */
 export async function look(runtime: Runtime, { readingMs = 10_000, ...request }: LookRequest): Promise<FirstLook> {
   const { trusted = false, threads } = request
-  await using model = await openSession(runtime, request.model, {
+  await using model = await openRequested(runtime, request, {
     trusted,
     samplesFirst: true,
     batchAxis: request.batchAxis,

@@ -3,8 +3,9 @@ import { PareError, present } from '@pare/onnx'
 import type { DataOptions } from '../data/data.js'
 import { type DataSet, padBatch } from '../data/dataset.js'
 import { partOf } from '../data/rows/part.js'
+import { openRequested } from '../process/encoder-decoder.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress } from '../process/request.js'
-import { openSession, type Runtime } from '../process/runtime.js'
+import type { Runtime } from '../process/runtime.js'
 import { startAnswers } from './answers.js'
 import { chooseBatch } from './batch-size.js'
 import { startFacts } from './facts.js'
@@ -28,9 +29,11 @@ export async function measure(
   if (request.metrics.length === 0)
     throw new PareError('evaluation: no metric is named.', { hint: 'name at least one, accuracy or perplexity for example.' })
   const { threads = availableParallelism(), trusted = false, batchAxis } = request
-  const open = (path: string) => openSession(runtime, path, { threads, trusted, samplesFirst: true, batchAxis })
-  await using model = await open(request.model)
-  await using reference = request.reference === undefined ? undefined : await open(request.reference)
+  const open = (own: EvaluateRequest) => openRequested(runtime, own, { threads, trusted, samplesFirst: true, batchAxis })
+  await using model = await open(request)
+  const { reference: other, encoder, referenceEncoder = encoder } = request
+  await using reference =
+    other === undefined ? undefined : await open({ ...request, model: other, ...present({ encoder: referenceEncoder }) })
   const measured = await openMeasured(model, request, importModule)
   const data = request.part === undefined ? measured.data : await partOf(measured.data, request.part)
   const models = [
@@ -59,12 +62,12 @@ export async function measure(
     samples += part.size
     onProgress?.(progressOf(samples, data))
     if (judged === undefined) continue
-    const { own, reference: other } = judged
+    const { own, reference: otherOutcome } = judged
     inputs.add(part)
     facts.add(part)
     scores.add(own.samples, part)
-    if (other) referenceScores.add(other.samples, part)
-    answers.add({ batch: part, own: own.answers, reference: other?.answers })
+    if (otherOutcome) referenceScores.add(otherOutcome.samples, part)
+    answers.add({ batch: part, own: own.answers, reference: otherOutcome?.answers })
   }
   const end = await judge.finish({ batches: number, samples })
   const { reference: referenceAnswers, ...gathered } = await answers.finish(end.names)

@@ -5,6 +5,7 @@ import { findMetric } from '../metrics/find.js'
 import { startContext } from '../metrics/outcome.js'
 import { textArray, waysArray } from '../metrics/texts.js'
 import { readersOf } from '../metrics/tokenizer.js'
+import { noSingleRun } from '../process/encoder-decoder.js'
 import type { EvaluateRequest } from '../process/request.js'
 import type { Session } from '../process/runtime.js'
 import { askingOf } from './asking/asking.js'
@@ -19,11 +20,12 @@ export async function openMeasured(model: Session, request: EvaluateRequest, imp
   const metrics = await Promise.all([...new Set(request.metrics)].map((name) => findMetric(name, request.modules)))
   const output = metrics.length === 0 ? undefined : chooseOutput(model, request.output)
   const asking = output === undefined ? undefined : askingOf(metrics, model, output)
+  if (model.pair !== undefined && asking !== 'answers' && asking !== 'choices') throw noSingleRun(model.name)
   const reads = (kind: 'text' | 'boxes') => metrics.some(({ needs }) => needs.read === kind)
   const data = await openData(request.data, {
     ...dataOptions(request, model),
     ...{ textLabels: reads('text'), boxLabels: reads('boxes') },
-    ...present({ asking, importModule }),
+    ...present({ asking, importModule, start: model.pair?.start }),
   })
   const labelled = (batch: Batch) => (reads('text') ? withTextLabel(batch, data.labelName) : batch)
   return { metrics, output, asking, data, labelled }
@@ -37,7 +39,7 @@ export async function prepareRuns(
   const names = (await data.findClasses?.())?.names
   const readers = await readersOf(request.text?.tokenizer, { trusted: request.trusted ?? false }, metrics)
   const context = startContext({ ...request, ...present({ names }) }, readers)
-  const writing = asking === 'answers' ? await writingOf(request, context) : undefined
+  const writing = asking === 'answers' ? await writingOf(request, context, metrics) : undefined
   return { context, running: { output: output ?? model.outputs[0]!.name, metrics, atOnce: batch, ...present({ writing }) } }
 }
 

@@ -1,9 +1,12 @@
-import { PareError, present } from '@pare/onnx'
+import { openModel, PareError, present, symbolsOf } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import type { Batch } from '../data/dataset.js'
+import { canFill, tokenInput } from '../data/fill.js'
 import type { NdArray } from '../data/ndarray.js'
 import type { TextOptions } from '../data/text/text-options.js'
-import { openSession, type Runtime } from '../process/runtime.js'
+import { openSession, type Runtime, type Session } from '../process/runtime.js'
+import { integersOf } from './counted.js'
+import { makeUp } from './made-up.js'
 
 /** A language model, and one with fewer tokens that are called otherwise: on the same texts they should read the same tokens and give the same numbers. */
 export interface RenamedRequest {
@@ -44,14 +47,15 @@ export async function compareRenamed(runtime: Runtime, request: RenamedRequest):
   const { reference, other, kept, units } = request
   await using one = await openSession(runtime, reference.model)
   await using two = await openSession(runtime, other.model)
+  const [ofOne, ofTwo] = [await runnerOf(one, reference.model), await runnerOf(two, other.model)]
   const now = new Map(kept.map((id, at) => [id, at]))
   const counts = { windows: 0, tokens: 0, different: 0 }
   const outputs = { windows: 0, numbers: 0, different: 0, relative: 0 }
   let first: RenamedComparison['first']
   for (const path of request.data) {
     const [before, after] = [
-      await openData(path, { inputs: one.inputs, trusted: true, models: [reference.model], text: reference.text }),
-      await openData(path, { inputs: two.inputs, trusted: true, models: [other.model], text: other.text }),
+      await openData(path, { inputs: ofOne.inputs, trusted: true, models: [reference.model], text: reference.text }),
+      await openData(path, { inputs: ofTwo.inputs, trusted: true, models: [other.model], text: other.text }),
     ]
     const others = after.batches(BATCH)[Symbol.asyncIterator]()
     for await (const batch of before.batches(BATCH)) {
@@ -63,7 +67,7 @@ export async function compareRenamed(runtime: Runtime, request: RenamedRequest):
       if (different > 0) first ??= { path, window: batch.first + 1 }
       if (different > 0 || twin === undefined) continue
       if (outputs.windows >= request.windows) continue
-      const [expected, actual] = [await one.runBatch(batch), await two.runBatch(twin)]
+      const [expected, actual] = [await ofOne.run(batch), await ofTwo.run(twin)]
       for (const [name, array] of Object.entries(expected)) {
         const apart = difference(array, actual[name], { kept, units })
         if (apart === undefined) throw unequal(name, array, actual[name])
@@ -76,6 +80,27 @@ export async function compareRenamed(runtime: Runtime, request: RenamedRequest):
   }
   return { ...counts, ...present({ first }), outputs }
 }
+
+/** Runs a model over tokens. What does not follow from tokens, such as what an encoder gives and a cache, is made up, the same for both models. */
+async function runnerOf(session: Session, path: string) {
+  const tokens = tokenInput(session.inputs)
+  const isWhole = session.inputs.every((input) => input.name === tokens || canFill(input))
+  if (isWhole) return { inputs: session.inputs, run: (batch: Batch) => session.runBatch(batch) }
+  await using file = await openModel(path)
+  const known = { symbols: await symbolsOf(file.model), integers: integersOf(file.model), run: 0 }
+  return {
+    inputs: session.inputs.filter(({ name }) => name === tokens),
+    async run(batch: Batch) {
+      const ids = tokensOf(batch)
+      const made = makeUp(session.inputs, { ...known, sizes: [batch.size, ids.shape[1]!, PAST] })
+      const arrays = await session.runAll({ ...made, [batch.tokens!]: ids })
+      return Object.fromEntries(session.outputs.map(({ name }, i) => [name, arrays[i]!]))
+    },
+  }
+}
+
+/** Tokens of a cache that is made up. */
+const PAST = 3
 
 function tokensOf({ inputs, tokens }: Batch): NdArray {
   const array = tokens === undefined ? undefined : inputs[tokens]

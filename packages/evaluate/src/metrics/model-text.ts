@@ -25,9 +25,10 @@ export function readWritten(outcome: NeededOutcome): ReadableSample[] {
   const [answers, expected] = [linesOf(output, outcome), linesOf(batch.label!, outcome)]
   const prompts = batch.strings?.question?.data
   return Array.from({ length: batch.size }, (_, i) => {
-    const written = answers[i]!.join(' ')
+    const written = batch.prompts === undefined ? answers[i]!.join(' ') : answers[i]![0]!
+    const draws = batch.prompts === undefined || answers[i]!.length === 1 ? undefined : answers[i]
     const prompt = prompts?.[i]
-    const text = { answer: written.trim(), written, expected: expected[i]!, ...present({ prompt }) }
+    const text = { answer: written.trim(), written, expected: expected[i]!, ...present({ prompt, draws }) }
     const sample = sampleOf({ rows: [], places: 1, isSingle: true, text })
     return { read: ({ scale, isMany }) => (scale === 'logits' && !isMany ? sample : undefined) }
   })

@@ -15,6 +15,11 @@ export function textArray(texts: readonly string[]): NdArray {
   return { type: 'string', shape: [texts.length], data: texts } as unknown as NdArray
 }
 
+/** Several answers to each prompt, [prompts, draws]. */
+export function drawnArray(texts: readonly string[], draws: number): NdArray {
+  return { ...textArray(texts), shape: [texts.length / draws, draws] }
+}
+
 /** Several ways to write each answer, [samples, most ways]: where there are fewer, the last stands again. */
 export function waysArray(ways: readonly (readonly string[])[]): NdArray {
   const width = ways.reduce((most, { length }) => Math.max(most, length), 1)

@@ -15,6 +15,10 @@ import type { Provider } from './provider.js'
 export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   /** Path of the model. */
   readonly model: string
+  /** Path of the encoder that reads for the model, which is a decoder: both are measured as one. Default: the model is measured alone */
+  readonly encoder?: string
+  /** The same for the reference. Default: `encoder` */
+  readonly referenceEncoder?: string
   /** Path of a reference model, run over the same samples: metrics such as 'agreement' compare with it, and it is measured too. */
   readonly reference?: string
   /** Path of the evaluation data, see `openData`. */

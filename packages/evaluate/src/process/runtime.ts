@@ -6,6 +6,7 @@ import type * as Ort from 'onnxruntime-common'
 import { allInputsFor, type Batch } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
 import { type DataArray, type Elements, isElementType, type NdArray } from '../data/ndarray.js'
+import type { StartTokens } from '../data/text/start-tokens.js'
 import { type BatchAxis, batchAxisOf, checkBatchAxis, moveAxis, samplesFirst } from './batch-axis.js'
 import { type Provider, providerHint, providerOptions } from './provider.js'
 
@@ -29,12 +30,20 @@ export interface Session extends AsyncDisposable {
   readonly name: string
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
+  /** Of an encoder with its decoder: both. What they take is the encoder's, what they give the decoder's. Absent: it is one model */
+  readonly pair?: EncoderDecoder
   /** One output for the batch, [size, …]. Blocks this thread while it runs. */
   run(batch: Batch, output: string): Promise<NdArray>
   /** All outputs for the batch, by name. Blocks this thread while it runs. */
   runBatch(batch: Batch): Promise<Record<string, NdArray>>
   /** All outputs for these inputs, in the order of `outputs`. Blocks this thread while it runs. */
   runAll(inputs: Readonly<Record<string, NdArray>>): Promise<NdArray[]>
+}
+
+/** A decoder with the encoder that reads for it. */
+export interface EncoderDecoder extends StartTokens {
+  readonly encoder: Session
+  readonly decoder: Session
 }
 
 /** Loads ONNX Runtime. Throws PareError where that fails. */

@@ -40,3 +40,17 @@ describe('nodes that leave inputs and outputs out', () => {
     expect(names(withoutDead(extra, cut))).toEqual(['d', 'z'])
   })
 })
+
+test('a cache that nobody reads any more is not written: ONNX Runtime would write it over the past', () => {
+  const attention = parseText(`<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+    g (float[B, S, 16] x, float[B, 1, P, 4] k, float[B, 1, P, 4] v, int32[B] l, int32[1] t) => (float[B, S, 8] y, float[B, 1, T, 4] pk, float[B, 1, T, 4] pv) {
+      y, pk, pv = com.microsoft.GroupQueryAttention <num_heads: int = 2, kv_num_heads: int = 1> (x, , , k, v, l, t)
+    }`)
+  const alone = (...outputs: string[]) =>
+    editModel(attention, {
+      graph: editGraph(attention.graph, { outputs: attention.graph.outputs.filter(({ name }) => outputs.includes(name)) }),
+    })
+  expect(names(withoutDead(attention, alone('y')))).toEqual(['y'])
+  expect(names(withoutDead(attention, alone('y', 'pv')))).toEqual(['y', 'pk', 'pv'])
+  expect(names(withoutDead(alone('y'), alone('y')))).toEqual(['y', 'pk', 'pv'])
+})

@@ -8,6 +8,7 @@ import {
   idsNamedIn,
   keptIds,
   keptOf,
+  listedIds,
   newIds,
   renumbered,
   renumberedConfig,
@@ -24,16 +25,31 @@ export interface Corpus {
   /** Absolute paths. */
   readonly data: readonly string[]
   readonly text: TextOptions
+  /** Absolute paths of lists of what is to stay besides. */
+  readonly keep: readonly string[]
+}
+
+/** One file of a language model with the tokens that a corpus needs. */
+export interface SmallerModel {
+  readonly model: Model
+  readonly step: VocabularyStep
 }
 
 /** A language model with the tokens that a corpus needs. */
 export interface SmallerVocabulary {
-  readonly model: Model
-  readonly step: VocabularyStep
+  /** Of each file. */
+  readonly models: readonly SmallerModel[]
   /** Of tokenizer.json. */
   readonly tokenizer: string
   /** Tokens that the corpus holds, and those of them that differ. */
-  readonly counts: { readonly tokens: number; readonly used: number; readonly kept: number; readonly before: number }
+  readonly counts: {
+    readonly tokens: number
+    readonly used: number
+    /** By lists. */
+    readonly listed: number
+    readonly kept: number
+    readonly before: number
+  }
   /** A config with new ids: config.json, tokenizer_config.json and such. Undefined where nothing in it changes. */
   edited(config: unknown): string | undefined
 }
@@ -41,23 +57,24 @@ export interface SmallerVocabulary {
 const BATCH = 64
 const MOST_TOKENIZER = 2 ** 28
 const MOST_CONFIG = 2 ** 24
+const MOST_LIST = 2 ** 24
 
 /**
  * Reads the corpus, and decides which tokens stay: those that it uses, those that `configs` name by their meaning (paths of JSON files) and those that the model
- * compares ids with. Throws PareError where a model or a tokenizer is none that can be made smaller.
+ * compares ids with. All files of a model keep the same. Throws PareError where a model or a tokenizer is none that can be made smaller.
  */
 export async function shrinkVocabulary(
-  { model, path, corpus, configs }: { model: Model; path: string; corpus: Corpus; configs: readonly string[] },
+  { models, corpus, configs }: { models: readonly NamedModel[]; corpus: Corpus; configs: readonly string[] },
   { signal, progress, label }: Work,
 ): Promise<SmallerVocabulary> {
-  const { size, compared } = await findVocabulary(model)
+  const { size, compared } = await commonVocabulary(models)
   const tokenizer = tokenizerOf(await jsonIn(corpus.text.tokenizer, MOST_TOKENIZER), basename(corpus.text.tokenizer))
   const used = new Set<number>()
   let tokens = 0
   const activity = progress.begin(`${label}: reading the texts`)
   try {
     for (const file of corpus.data)
-      for await (const ids of idsIn(file, { model, path, corpus })) {
+      for await (const ids of idsIn(file, { ...models[0]!, corpus })) {
         signal.throwIfAborted()
         tokens += ids.length
         for (const id of ids) used.add(Number(id))
@@ -66,26 +83,61 @@ export async function shrinkVocabulary(
     activity.end()
   }
   const named = await Promise.all(configs.map(async (config) => idsNamedIn(await jsonIn(config, MOST_CONFIG))))
-  const kept = keptIds(tokenizer, [...used, ...named.flat(), ...compared.flatMap(({ ids }) => ids)])
+  const listed = new Set<number>()
+  for (const path of corpus.keep) {
+    const list = (await readRegular(path, { what: basename(path), maxBytes: MOST_LIST })).toString('utf8')
+    for (const id of listedIds(tokenizer, list, basename(path))) listed.add(id)
+  }
+  const kept = keptIds(tokenizer, [...used, ...listed, ...named.flat(), ...compared])
   const beyond = [...used].find((id) => id >= size)
   if (beyond !== undefined)
     throw new PareError(`the tokenizer makes the id ${beyond}, and the model has ${size} tokens.`, {
       hint: 'give the tokenizer that belongs to the model: --tokenizer tokenizer.json',
     })
-  const step = await vocabularyStep(model, new Set([...kept].filter((id) => id >= 0)))
-  const staying = keptOf(step)
+  const wanted = new Set([...kept].filter((id) => id >= 0))
+  const smaller: SmallerModel[] = []
+  for (const { model } of models) {
+    const step = await vocabularyStep(model, wanted)
+    smaller.push({ model: await applyVocabulary(model, step), step })
+  }
+  const staying = keptOf(smaller[0]!.step)
   const ids = newIds(staying)
   const sizes = { before: size, after: staying.length }
   return {
-    model: await applyVocabulary(model, step),
-    step,
+    models: smaller,
     tokenizer: `${JSON.stringify(renumbered(tokenizer, ids), null, 2)}\n`,
-    counts: { tokens, used: used.size, kept: staying.length, before: size },
+    counts: { tokens, used: used.size, listed: listed.size, kept: staying.length, before: size },
     edited(config) {
       const [before, after] = [JSON.stringify(config, null, 2), JSON.stringify(renumberedConfig(config, ids, sizes), null, 2)]
       return before === after ? undefined : `${after}\n`
     },
   }
+}
+
+/** A file of a language model. */
+export interface NamedModel {
+  readonly model: Model
+  /** Absolute. */
+  readonly path: string
+}
+
+/** Tokens of all files, and the ids that any of them compares with. Throws PareError where they have not as many. */
+async function commonVocabulary(models: readonly NamedModel[]): Promise<{ size: number; compared: readonly number[] }> {
+  const found: { path: string; size: number; compared: readonly number[] }[] = []
+  for (const { model, path } of models) {
+    const { size, compared } = await findVocabulary(model).catch((error: unknown) => {
+      if (!(error instanceof PareError)) throw error
+      throw new PareError(`${basename(path)}: ${error.message}`, { hint: error.hint, cause: error })
+    })
+    found.push({ path, size, compared: compared.flatMap(({ ids }) => ids) })
+  }
+  const [first, ...others] = found as [(typeof found)[number], ...typeof found]
+  const other = others.find(({ size }) => size !== first.size)
+  if (other === undefined) return { size: first.size, compared: found.flatMap(({ compared }) => compared) }
+  throw new PareError(
+    `${basename(first.path)} has ${first.size} tokens, and ${basename(other.path)} ${other.size}: they share no tokenizer.`,
+    { hint: 'name one of the files, with its own tokenizer.json: --tokenizer tokenizer.json' },
+  )
 }
 
 /** A JSON file as it is. Throws PareError where it is none. */

@@ -23,6 +23,8 @@ export interface AskedOptions extends MatchOptions {
   readonly writing?: WritingOptions
   /** What stands before each question. Default: nothing */
   readonly examples?: Examples
+  /** Of an encoder with its decoder: see `DataOptions`. */
+  readonly start?: number
   readonly boundary: Boundary
   /** What is larger is streamed. Default: 64 MiB */
   readonly smallBytes?: number
@@ -101,7 +103,7 @@ interface AskedReader {
 }
 
 async function readerFor(head: Row, tokens: ModelValue, options: AskedOptions): Promise<AskedReader> {
-  const { text, boundary, asking, label, writing, examples } = options
+  const { text, boundary, asking, label, writing, examples, start } = options
   const opened = await openTokenizer(text.tokenizer, boundary)
   if (asking === 'pairs') {
     const most = mostTokens(tokens.shape[1], text.length)
@@ -109,8 +111,8 @@ async function readerFor(head: Row, tokens: ModelValue, options: AskedOptions): 
   }
   const encoder = promptEncoder(opened, { special: text.specialTokens ?? true })
   const length = mostTokens(tokens.shape[1], text.length)
-  if (asking === 'choices') return { entries: async (row) => [choiceEntry(row, { encoder, length, label, examples })] }
-  return promptEntries(head, { opened, encoder, length, ...present({ label, writing, examples, field: text.field }) })
+  if (asking === 'choices') return { entries: async (row) => [choiceEntry(row, { encoder, length, label, examples, start })] }
+  return promptEntries(head, { opened, encoder, length, ...present({ label, writing, examples, start, field: text.field }) })
 }
 
 /** Tokens that a model is given at most: as the user says, and as it is fixed. */

@@ -4,6 +4,10 @@ import type { OpenTokenizer } from '../text/tokenizer.js'
 /** Encodes texts as a model is given them: behind what the tokenizer puts first, such as <s>, and without what it puts last. */
 export interface PromptEncoder {
   encode(text: string): readonly number[]
+  /** A text as an encoder is given it: also with what the tokenizer puts last, such as </s>. Of what is longer the end is left out. */
+  encodeWhole(text: string, length: number): readonly number[]
+  /** A text by itself, without special tokens. */
+  encodePlain(text: string): readonly number[]
   /** A text and what goes on behind it, encoded together, as the LM Evaluation Harness does it: the tokens of the second are those beyond the number of the first's. */
   encodePair(context: string, continuation: string, where: string): { readonly ids: readonly number[]; readonly from: number }
 }
@@ -14,6 +18,11 @@ export function promptEncoder({ tokenizer, idOf }: OpenTokenizer, { special }: {
   const encode = (text: string) => [...first, ...plain(text)]
   return {
     encode,
+    encodePlain: plain,
+    encodeWhole(text, length) {
+      const { ids } = tokenizer.encode(text, { add_special_tokens: special })
+      return ids.length <= length ? ids : [...ids.slice(0, length - 1), ids.at(-1)!]
+    },
     encodePair(context, continuation, where) {
       const before = context.trimEnd()
       const spaces = context.slice(before.length)

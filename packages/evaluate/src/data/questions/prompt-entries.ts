@@ -13,24 +13,29 @@ interface PromptEncoding extends PromptNames {
   readonly length: number
   readonly writing?: WritingOptions
   readonly examples?: Examples
+  /** Of an encoder with its decoder: the token that what is written begins with. */
+  readonly start?: number
 }
 
 /** Reads rows as prompts, as the first row is. What leaves no room for an answer loses its beginning. */
-export function promptEntries(head: Row, { opened, encoder, length, writing, examples, ...names }: PromptEncoding) {
+export function promptEntries(head: Row, { opened, encoder, length, writing, examples, start, ...names }: PromptEncoding) {
   const form = promptFormOf(head, names)
   const { hasTemplate, tokenizer, render } = opened
   const { maxTokens = MAX_TOKENS } = writing ?? {}
-  const room = length - maxTokens
+  const isApart = start !== undefined
+  const room = isApart ? length : length - maxTokens
   if (!(room >= 1)) {
     throw new PareError(`text: answers of ${maxTokens} tokens, and the model is given ${length} at once.`, {
       hint: `make the answers shorter: --max-tokens ${Math.max(1, Math.floor(length / 2))}.`,
     })
   }
   const answered = (row: Row) => examples?.for(row).flatMap((example) => promptRowsOf(example, form, { hasTemplate })) ?? []
-  const encode = async (prompt: PromptRow['prompt'], where: string) =>
+  const encode = async (prompt: PromptRow['prompt'], { where, values: { tools } }: Row) =>
     typeof prompt === 'string'
-      ? encoder.encode(prompt)
-      : tokenizer.encode(await render(prompt, where, { isAsking: true }), { add_special_tokens: false }).ids
+      ? isApart
+        ? encoder.encodeWhole(prompt, Number.POSITIVE_INFINITY)
+        : encoder.encode(prompt)
+      : tokenizer.encode(await render(prompt, where, { isAsking: true, tools }), { add_special_tokens: false }).ids
   return {
     // Answers of one conversation belong together.
     ...(form.kind === 'messages' && { group: 'conversation' }),
@@ -38,12 +43,14 @@ export function promptEntries(head: Row, { opened, encoder, length, writing, exa
       const before = answered(row)
       return Promise.all(
         promptRowsOf(row, form, { hasTemplate }).map(async (asked) => {
-          const ids = await encode(withExamples(asked.prompt, before), row.where)
+          const ids = await encode(withExamples(asked.prompt, before), row)
           if (ids.length === 0)
             throw new PareError(`${row.where}: the tokenizer makes no token of the prompt.`, { hint: 'leave the row out.' })
           const cut = Math.max(0, ids.length - room)
-          const prompt = { ids: ids.slice(cut), expected: asked.expected }
-          return { text: asked.text, asked: { prompt }, length: ids.length - cut + maxTokens, isShortened: cut > 0 }
+          // What an encoder reads keeps its end token.
+          const given = isApart && cut > 0 ? [...ids.slice(0, room - 1), ids.at(-1)!] : ids.slice(cut)
+          const prompt = { ids: given, expected: asked.expected }
+          return { text: asked.text, asked: { prompt }, length: given.length + (isApart ? 0 : maxTokens), isShortened: cut > 0 }
         }),
       )
     },

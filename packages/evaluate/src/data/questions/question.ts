@@ -7,6 +7,8 @@ export interface ChoiceQuestion {
 
 /** One of the texts that may go on after what is asked. */
 export interface AnswerChoice {
+  /** Of an encoder with its decoder: what the encoder reads. The rest is the decoder's. Absent: it is one text */
+  readonly source?: readonly number[]
   /** What is asked and the choice behind it, encoded together. */
   readonly ids: readonly number[]
   /** Where the tokens of the choice begin: at least 1. */

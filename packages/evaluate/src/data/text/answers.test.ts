@@ -89,12 +89,57 @@ describe('of a conversation', () => {
       'd.jsonl:1: a conversation without a message of the assistant, so no token of it counts.',
     )
     const last = tokenizerWith('last', {
-      'chat_template.jinja': '{% for m in messages %}{{ m.content }} {% if loop.last %}end {% endif %}{% endfor %}',
+      'chat_template.jinja':
+        '{% for m in messages %}{{ m.content }} {{ m.content }} {% if loop.last %}end {% endif %}{% endfor %}',
     })
     await expect(read([{ messages: [user('a'), bot('b'), user('c')] }], { tokenizer: last })).rejects.toThrow(
       'd.jsonl:1: the chat_template writes message 2 otherwise within this conversation than at its end',
     )
     await expect(read([{ messages: [user('a'), bot('b')] }, { text: 'a' }])).rejects.toThrow("d.jsonl:2: 'messages' is missing")
+  })
+})
+
+describe('of a conversation whose template', () => {
+  test('writes earlier messages otherwise, what is left of them counts, with what ends them', async () => {
+    // As Qwen3 leaves out earlier thoughts: what stands before 'd' is gone once others follow.
+    const forgetful = tokenizerWith('forgetful', {
+      'chat_template.jinja':
+        "{% for m in messages %}{{ 'bot ' if m.role == 'assistant' else 'user ' }}{% if loop.last or m.role == 'user' %}{{ m.content }}{% else %}{{ m.content.split(' d ')[-1] }}{% endif %} end {% endfor %}{% if add_generation_prompt %}bot {% endif %}",
+    })
+    const messages = [user('a'), bot('c c d b'), user('a'), bot('c d a')]
+    const { ids, scored } = await read([{ messages }], { tokenizer: forgetful, length: 32 })
+    // user a end bot b end user a end bot c d a end
+    expect(ids).toEqual(array('int64', [1, 14], [5, 1, 7, 6, 2, 7, 5, 1, 7, 6, 3, 4, 1, 7]))
+    expect(scored).toEqual(array('bool', [1, 14], [0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1]))
+  })
+
+  test('marks what is generated, its marks count', async () => {
+    const marks = `{% for m in messages %}
+      {%- if m.role == 'assistant' -%}
+        {{- ' bot sys ' }}{% generation %}
+{{ m.content }} end {% endgeneration %}
+      {%- else -%}
+        {{- ' user ' }}{{ m.content }} end {% endif %}
+    {%- endfor %}`
+    const marking = tokenizerWith('marking', { 'chat_template.jinja': marks })
+    const { ids, scored } = await read([{ messages: [user('a'), bot('b'), user('c'), bot('d')] }], {
+      tokenizer: marking,
+      length: 32,
+    })
+    // user a end bot sys b end user c end bot sys d end
+    expect(ids).toEqual(array('int64', [1, 14], [5, 1, 7, 6, 9, 2, 7, 5, 3, 7, 6, 9, 4, 7]))
+    expect(scored).toEqual(array('bool', [1, 14], [0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1]))
+  })
+
+  test('names tools, those of the row are given to it', async () => {
+    const tooled = tokenizerWith('tooled', {
+      'chat_template.jinja': `{% for tool in tools %}sys {{ tool.function.name }} end {% endfor %}${chat}`,
+    })
+    const row = { messages: [user('a'), bot('b')], tools: [{ type: 'function', function: { name: 'd' } }] }
+    // sys d end user a end bot b end
+    const { ids, scored } = await read([row], { tokenizer: tooled })
+    expect(ids).toEqual(array('int64', [1, 9], [9, 4, 7, 5, 1, 7, 6, 2, 7]))
+    expect(scored).toEqual(array('bool', [1, 9], [0, 0, 0, 0, 0, 0, 0, 1, 1]))
   })
 })
 

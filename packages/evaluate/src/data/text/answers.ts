@@ -1,4 +1,5 @@
 import { PareError } from '@pare/onnx'
+import { assistantSpans } from './assistant-spans.js'
 import type { AnsweredPrompt, Conversation } from './text-fields.js'
 import type { OpenTokenizer } from './tokenizer.js'
 
@@ -32,32 +33,19 @@ export function answeredTokens(
 }
 
 /**
- * A conversation as the chat template writes it: the tokens of the assistant count, from where the template leaves off to have an answer generated, to the end
- * of the message with what ends it. Throws PareError where the template writes what came before otherwise once a conversation goes on.
+ * A conversation as the chat template writes it: the tokens of the assistant count, see `assistantSpans`.
  */
 export async function conversationTokens(
-  { messages, context }: Conversation,
-  { tokenizer, render }: Pick<OpenTokenizer, 'tokenizer' | 'render'>,
+  conversation: Conversation,
+  opened: Pick<OpenTokenizer, 'tokenizer' | 'render' | 'renderMarked'>,
   where: string,
 ): Promise<CountedTokens> {
-  const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids
-  const text = await render(messages, where)
+  const encode = (text: string) => opened.tokenizer.encode(text, { add_special_tokens: false }).ids
+  const text = await opened.render(conversation.messages, where, { tools: conversation.tools })
   const ids = encode(text)
   const counts = new Uint8Array(ids.length)
-  for (const [index, { role }] of messages.entries()) {
-    if (role !== 'assistant' || index < context) continue
-    const before = await render(messages.slice(0, index), where, { isAsking: true })
-    const after = (await render(messages.slice(0, index + 1), where)).trimEnd()
-    if (!text.startsWith(before) || !text.startsWith(after)) {
-      throw new PareError(
-        `${where}: the chat_template writes message ${index + 1} otherwise within this conversation than at its end, so which tokens are the assistant's does not show.`,
-        {
-          hint: 'give each answer a conversation of its own, with the messages before it as "prompt" and it as "completion", both lists of messages.',
-        },
-      )
-    }
-    counts.fill(1, commonLength(encode(before), ids), commonLength(encode(after), ids))
-  }
+  for (const { from, to } of await assistantSpans(conversation, text, { tokenizer: opened, where }))
+    counts.fill(1, commonLength(encode(text.slice(0, from)), ids), commonLength(encode(text.slice(0, to)), ids))
   if (!counts.includes(1)) throw noAnswer(where, 'a conversation without a message of the assistant')
   return { ids, counts }
 }

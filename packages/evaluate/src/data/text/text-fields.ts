@@ -75,6 +75,8 @@ export function isMessages(value: unknown): value is readonly Message[] {
 export interface Conversation {
   readonly messages: readonly Message[]
   readonly context: number
+  /** What the assistant may call, as the chat template wants it. */
+  readonly tools?: unknown
 }
 
 /** The messages of a row, where it holds any. Throws PareError where the first row held some, and this one does not. */
@@ -82,11 +84,11 @@ export function conversationIn({ where, values }: Row, { kind }: TextFields): Co
   if (kind === 'messages') {
     const messages = values[MESSAGES]
     if (!isMessages(messages)) throw noText(where, MESSAGES, values)
-    return { messages, context: 0 }
+    return { messages, context: 0, tools: values.tools }
   }
   const { prompt, completion } = values
   return kind === 'completion' && isMessages(prompt) && isMessages(completion)
-    ? { messages: [...prompt, ...completion], context: prompt.length }
+    ? { messages: [...prompt, ...completion], context: prompt.length, tools: values.tools }
     : undefined
 }
 

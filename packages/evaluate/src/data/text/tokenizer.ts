@@ -20,7 +20,21 @@ export interface OpenTokenizer {
   /** Whether it knows how a conversation is written. */
   readonly hasTemplate: boolean
   /** A conversation as one text, up to where an answer begins with `isAsking`. Throws PareError where the tokenizer has no template, or it refuses the messages. */
-  render(messages: readonly Message[], where: string, options?: { readonly isAsking?: boolean }): Promise<string>
+  render(messages: readonly Message[], where: string, options?: RenderOptions): Promise<string>
+  /** The same, with where `{% generation %}` of the template says that it is the assistant's. Undefined: the template has no such marks. */
+  renderMarked(messages: readonly Message[], where: string, options?: RenderOptions): Promise<MarkedText | undefined>
+}
+
+export interface RenderOptions {
+  readonly isAsking?: boolean
+  /** What the assistant may call. Default: nothing */
+  readonly tools?: unknown
+}
+
+export interface MarkedText {
+  readonly text: string
+  /** In characters. */
+  readonly spans: readonly { readonly from: number; readonly to: number }[]
 }
 
 /** A tokenizer.json with the tokenizer_config.json beside it, and the chat template in that or in a file of its own, which goes first. */
@@ -38,7 +52,12 @@ export async function openTokenizer(path: string, { trusted }: Pick<Boundary, 't
   const template = (await templateBeside(folder, inside)) ?? templateOf(config.chat_template)
   return {
     ...{ tokenizer, pad: idOf('pad_token') ?? 0, idOf, hasTemplate: template !== undefined },
-    render: (messages, where, { isAsking = false } = {}) => render(messages, { config, template, where, isAsking }),
+    render: (messages, where, options = {}) => render(messages, { config, template, where, ...options }),
+    async renderMarked(messages, where, options = {}) {
+      const marked = template === undefined ? undefined : withMarks(template)
+      if (marked === undefined) return undefined
+      return readMarks(await render(messages, { config, template: marked, where, ...options }))
+    },
   }
 }
 
@@ -69,14 +88,47 @@ async function templateBeside(folder: string, inside: (file: string) => Promise<
   return templateOf(json?.chat_template)
 }
 
-interface Rendering {
+/** Characters that Unicode leaves to private use: no template writes them. */
+const [BEGIN, END] = ['\uE000', '\uE001']
+
+/** A template that writes a character where `{% generation %}` begins and ends. What tags do to spaces and lines around them stays. */
+function withMarks(template: string): string | undefined {
+  const tag = /(\s*)\{%(-?)\s*(end)?generation\s*(-?)%\}(\s*)/g
+  if (template.search(tag) < 0) return undefined
+  return template.replace(
+    tag,
+    (whole, before: string, left: string, end: string | undefined, right: string, after: string, offset: number) => {
+      const rest = template.slice(offset + whole.length)
+      const mark = end === undefined ? BEGIN : END
+      // Tags beside it take spaces away on both sides of it.
+      if (/-[%}#]\}$/.test(template.slice(0, offset)) || /^\{[%{#]-/.test(rest)) return mark
+      const indented = /^\{[%#]/.test(rest) ? after.replace(/\n[ \t]*$/, '\n') : after
+      return `${left ? '' : before.replace(/\n[ \t]*$/, '\n')}${mark}${right ? '' : indented.replace(/^\n/, '')}`
+    },
+  )
+}
+
+function readMarks(marked: string): MarkedText {
+  const spans: { from: number; to: number }[] = []
+  let text = ''
+  for (const part of marked.split(/([\uE000\uE001])/)) {
+    if (part === BEGIN) spans.push({ from: text.length, to: text.length })
+    else if (part === END) spans.at(-1)!.to = text.length
+    else text += part
+  }
+  return { text, spans }
+}
+
+interface Rendering extends RenderOptions {
   readonly config: Readonly<Record<string, unknown>>
   readonly template: string | undefined
   readonly where: string
-  readonly isAsking: boolean
 }
 
-async function render(messages: readonly Message[], { config, template, where, isAsking }: Rendering): Promise<string> {
+async function render(
+  messages: readonly Message[],
+  { config, template, where, isAsking = false, tools }: Rendering,
+): Promise<string> {
   if (template === undefined) {
     throw new PareError(`${where}: messages, and the tokenizer has no chat_template that makes one text of them.`, {
       hint: 'put the tokenizer_config.json of a model for chats beside the tokenizer, or write each conversation as text.',
@@ -87,8 +139,9 @@ async function render(messages: readonly Message[], { config, template, where, i
     const text = name.endsWith('_token') ? textOf(token) : undefined
     return text === undefined ? [] : [[name, text] as const]
   })
+  const given = tools === undefined || tools === null ? {} : { tools }
   try {
-    return new Template(template).render({ ...Object.fromEntries(tokens), messages, add_generation_prompt: isAsking })
+    return new Template(template).render({ ...Object.fromEntries(tokens), ...given, messages, add_generation_prompt: isAsking })
   } catch (cause) {
     throw new PareError(`${where}: the chat_template refuses the messages (${(cause as Error).message}).`, {
       hint: 'expected messages such as [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].',

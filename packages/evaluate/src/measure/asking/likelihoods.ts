@@ -5,6 +5,7 @@ import type { NdArray } from '../../data/ndarray.js'
 import type { ChoiceQuestion } from '../../data/questions/question.js'
 import type { Session } from '../../process/runtime.js'
 import { refuseLookingAhead } from './causal.js'
+import { runDecoder, takesMask } from './decode.js'
 import { MOST_BYTES, runRows, scoresAt } from './token-rows.js'
 
 /** How questions are put to a model. */
@@ -23,13 +24,19 @@ export async function likelihoodsOf(session: Session, batch: Batch, { output, at
   const questions = batch.questions!
   const rows = rowsOf(questions)
   const place = { output, first: batch.first, fixed: atOnce.fixed ? atOnce.size : undefined }
-  if (batch.first === 0) await refuseLookingAhead(session, { ...place, row: rows.at(-1)!.ids })
+  const { pair } = session
+  if (batch.first === 0 && pair === undefined) await refuseLookingAhead(session, { ...place, row: rows.at(-1)!.ids })
+  const most = pair === undefined || takesMask(pair) ? atOnce.size : 1
   const width = Math.max(...questions.map(({ choices }) => choices.length))
   const data = new Float64Array(questions.length * width).fill(Number.NEGATIVE_INFINITY)
   let vocabulary = vocabularyOf(session, output)
   for (let at = 0; at < rows.length; ) {
-    const run = rows.slice(at, at + rowsAtOnce(rows, at, { vocabulary, most: atOnce.size }))
-    const scores = await runRows(session, { ...place, rows: run.map(({ ids }) => ids) })
+    const run = rows.slice(at, at + rowsAtOnce(rows, at, { vocabulary, most }))
+    const given = { ...place, rows: run.map(({ ids }) => ids) }
+    const scores =
+      pair === undefined
+        ? await runRows(session, given)
+        : await runDecoder(pair, { ...given, texts: run.map(({ source }) => source!) })
     vocabulary = scores.shape[2]!
     // What holds the probabilities themselves has a softmax at its end.
     const scale = isDistribution(scoresAt(scores, 0, 0)) ? 'probabilities' : 'logits'
@@ -47,6 +54,8 @@ export async function likelihoodsOf(session: Session, batch: Batch, { output, at
 
 /** A row that is run, and the choices whose likelihood it tells. */
 interface ChoiceRun {
+  /** What the encoder reads, where there is one. */
+  readonly source: readonly number[] | undefined
   readonly ids: readonly number[]
   readonly asked: { readonly question: number; readonly choice: number }[]
 }
@@ -55,10 +64,10 @@ interface ChoiceRun {
 function rowsOf(questions: readonly ChoiceQuestion[]): readonly ChoiceRun[] {
   const rows = new Map<string, ChoiceRun>()
   for (const [question, { choices }] of questions.entries()) {
-    for (const [choice, { ids }] of choices.entries()) {
+    for (const [choice, { ids, source }] of choices.entries()) {
       const own = ids.slice(0, -1)
-      const key = own.join()
-      const row = rows.get(key) ?? { ids: own, asked: [] }
+      const key = `${source?.join() ?? ''} ${own.join()}`
+      const row = rows.get(key) ?? { source, ids: own, asked: [] }
       row.asked.push({ question, choice })
       rows.set(key, row)
     }

@@ -4,12 +4,18 @@ import type { WritingOptions } from '../../data/questions/question.js'
 /** A token by its scores, for a text of a number. NaN where a score is NaN. */
 export type TokenChoice = (scores: Numbers, row: number) => number
 
+/** The number of a sample, and of an answer to it where it is asked several times. */
+export interface DrawnText {
+  readonly sample: number
+  readonly draw: number
+}
+
 /**
- * Chooses tokens for texts of these numbers, each text's first, second, … in turn: the likeliest, the first of equals, or with a temperature one drawn by its
+ * Chooses tokens for these texts, each text's first, second, … in turn: the likeliest, the first of equals, or with a temperature one drawn by its
  * probability among the likeliest that have `topP` of it together (nucleus sampling, Holtzman et al. 2020, arXiv 1904.09751). The draws of a text depend on its
- * number and place alone: models that are compared are given the same, however texts are grouped.
+ * numbers and place alone: models that are compared are given the same, however texts are grouped.
  */
-export function tokenChoice({ temperature = 0, topP = 1 }: WritingOptions, samples: readonly number[]): TokenChoice {
+export function tokenChoice({ temperature = 0, topP = 1 }: WritingOptions, samples: readonly DrawnText[]): TokenChoice {
   if (temperature === 0) return bestOf
   const steps = samples.map(() => 0)
   return (scores, row) => drawn(scores, { temperature, topP, chance: chanceOf(samples[row]!, steps[row]!++) })
@@ -40,9 +46,9 @@ function drawn(scores: Numbers, { temperature, topP, chance }: Draw): number {
   return order[count - 1]!
 }
 
-/** A number from 0 to below 1 for each place of each sample: two rounds of a mixer of 32 bits (Wang's, as xxHash ends). */
-function chanceOf(sample: number, step: number): number {
-  return mixed(mixed(Math.imul(sample + 1, 0x9e3779b1)) ^ Math.imul(step + 1, 0x85ebca6b)) / 2 ** 32
+/** A number from 0 to below 1 for each place of each answer: two rounds of a mixer of 32 bits (Wang's, as xxHash ends). */
+function chanceOf({ sample, draw }: DrawnText, step: number): number {
+  return mixed(mixed(Math.imul(sample + 1, 0x9e3779b1) ^ Math.imul(draw, 0x27d4eb2f)) ^ Math.imul(step + 1, 0x85ebca6b)) / 2 ** 32
 }
 
 function mixed(state: number): number {

@@ -40,50 +40,113 @@ export function cachedRun(
   rows: readonly (readonly number[])[],
   { choose, output, first, fixed, cache }: TokenPlace & { readonly cache: ReadonlyMap<string, string> },
 ): TokenRun {
-  const input = tokensOf(session)
   const size = fixed ?? rows.length
   const filled = <Row>(each: readonly Row[]) => Array.from({ length: size }, (_, i) => each[i] ?? each.at(-1)!)
-  let past: Readonly<Record<string, NdArray>> = {}
-  let length = 0
-  const read = async (ids: readonly (readonly number[])[]): Promise<readonly number[]> => {
-    const seq = ids[0]!.length
-    const total = length + seq
-    const numbers = (width: number, of: (row: number, at: number) => number): NdArray => {
-      const data = Float64Array.from({ length: size * width }, (_, i) => of(Math.floor(i / width), i % width))
-      return { type: 'float64', shape: [size, width], data }
-    }
-    const own: Record<string, NdArray> = {
-      [input.name]: numbers(seq, (row, at) => ids[row]![at]!),
-      attention_mask: numbers(total, () => 1),
-      position_ids: numbers(seq, (_, at) => length + at),
-      use_cache_branch: { type: 'float64', shape: [1], data: Float64Array.of(Number(length > 0)) },
-    }
-    const cast = session.inputs
-      .filter(({ name }) => Object.hasOwn(own, name))
-      .map((each) => [each.name, arrayFor(each, own[each.name]!)])
-    const values = { ...(Object.fromEntries(cast) as Record<string, NdArray>), ...past }
-    const arrays = inputsFor(session.inputs, { first, size, inputs: values, tokens: input.name })
-    const results = await session.runAll(arrays).catch((cause: Error) => {
-      throw new PareError(`${session.name}: ONNX Runtime fails on ${seq} tokens behind ${length} of a cache: ${cause.message}`, {
-        hint: 'export the model with a free length of tokens and of the past.',
-        cause,
-      })
-    })
-    const byName = new Map(session.outputs.map(({ name }, i) => [name, results[i]!]))
-    past = Object.fromEntries([...cache].map(([name, present]) => [name, byName.get(present)!]))
-    length = total
-    const isRead = length >= (rows[0]?.length ?? 0)
-    return rows.map((_, row) => (isRead ? choose(scoresAt(byName.get(output)!, row, seq - 1), row) : 0))
-  }
+  const place = { output, first, cache }
+  let state: ReadTokens | undefined
+  const chosen = () => rows.map((_, row) => choose(scoresAt(state!.scores, row, state!.scores.shape[1]! - 1), row))
   return {
     async first() {
       const whole = filled(rows)
-      const most = mostTokens(session, { output, size })
-      let tokens: readonly number[] = []
-      for (let at = 0; at < whole[0]!.length; at += most) tokens = await read(whole.map((row) => row.slice(at, at + most)))
-      return tokens
+      const isShort = whole[0]!.length <= mostTokens(session, { output, size })
+      // Attention of onnxruntime-genai's exports reads several tokens behind a cache for one text alone.
+      if (isShort || fixed !== undefined) state = await readPrompt(session, whole, place)
+      else {
+        const apart: ReadTokens[] = []
+        for (const row of whole) apart.push(await readPrompt(session, [row], place))
+        state = together(apart)
+      }
+      return chosen()
     },
-    after: (tokens) => read(filled(tokens.map((token) => [token]))),
+    async after(tokens) {
+      state = await readBehind(session, filled(tokens.map((token) => [token])), { ...place, before: state })
+      return chosen()
+    },
+  }
+}
+
+/** What a model has read of some texts. */
+interface ReadTokens {
+  readonly past: Readonly<Record<string, NdArray>>
+  readonly length: number
+  /** float[texts, tokens that were read last, vocabulary]. */
+  readonly scores: NdArray
+}
+
+interface ReadPlace {
+  readonly output: string
+  readonly first: number
+  readonly cache: ReadonlyMap<string, string>
+}
+
+/** Reads texts of one length, in stretches whose scores have room. */
+async function readPrompt(session: Session, rows: readonly (readonly number[])[], place: ReadPlace): Promise<ReadTokens> {
+  const most = mostTokens(session, { output: place.output, size: rows.length })
+  let before: ReadTokens | undefined
+  for (let at = 0; at < rows[0]!.length; at += most)
+    before = await readBehind(
+      session,
+      rows.map((row) => row.slice(at, at + most)),
+      { ...place, before },
+    )
+  return before!
+}
+
+/** Reads on, as many tokens of each text. */
+async function readBehind(
+  session: Session,
+  ids: readonly (readonly number[])[],
+  { output, first, cache, before }: ReadPlace & { readonly before: ReadTokens | undefined },
+): Promise<ReadTokens> {
+  const { past = {}, length = 0 } = before ?? {}
+  const input = tokensOf(session)
+  const [size, seq] = [ids.length, ids[0]!.length]
+  const numbers = (width: number, of: (row: number, at: number) => number): NdArray => {
+    const data = Float64Array.from({ length: size * width }, (_, i) => of(Math.floor(i / width), i % width))
+    return { type: 'float64', shape: [size, width], data }
+  }
+  const own: Record<string, NdArray> = {
+    [input.name]: numbers(seq, (row, at) => ids[row]![at]!),
+    attention_mask: numbers(length + seq, () => 1),
+    position_ids: numbers(seq, (_, at) => length + at),
+    use_cache_branch: { type: 'float64', shape: [1], data: Float64Array.of(Number(length > 0)) },
+  }
+  const cast = session.inputs
+    .filter(({ name }) => Object.hasOwn(own, name))
+    .map((each) => [each.name, arrayFor(each, own[each.name]!)])
+  const values = { ...(Object.fromEntries(cast) as Record<string, NdArray>), ...past }
+  const arrays = inputsFor(session.inputs, { first, size, inputs: values, tokens: input.name })
+  const results = await session.runAll(arrays).catch((cause: Error) => {
+    throw new PareError(`${session.name}: ONNX Runtime fails on ${seq} tokens behind ${length} of a cache: ${cause.message}`, {
+      hint: 'export the model with a free length of tokens and of the past.',
+      cause,
+    })
+  })
+  const byName = new Map(session.outputs.map(({ name }, i) => [name, results[i]!]))
+  return {
+    past: Object.fromEntries([...cache].map(([name, present]) => [name, byName.get(present)!])),
+    length: length + seq,
+    scores: byName.get(output)!,
+  }
+}
+
+/** Texts of one length that were read one by one, as if they had been read at once: of the scores those behind the last token. */
+function together(apart: readonly ReadTokens[]): ReadTokens {
+  const [{ past, length }] = apart as readonly [ReadTokens]
+  const joined = (arrays: readonly NdArray[]): NdArray => {
+    const [{ type, shape, data }] = arrays as readonly [NdArray]
+    const all = new (data.constructor as new (size: number) => NdArray['data'])(arrays.length * data.length)
+    for (const [i, array] of arrays.entries()) all.set(array.data as never, i * data.length)
+    return { type, shape: [shape[0]! * arrays.length, ...shape.slice(1)], data: all }
+  }
+  const last = ({ scores }: ReadTokens): NdArray => {
+    const [, seq, vocabulary] = scores.shape as [number, number, number]
+    return { ...scores, shape: [1, 1, vocabulary], data: scores.data.slice((seq - 1) * vocabulary) }
+  }
+  return {
+    past: Object.fromEntries(Object.keys(past).map((name) => [name, joined(apart.map((each) => each.past[name]!))])),
+    length,
+    scores: joined(apart.map(last)),
   }
 }
 

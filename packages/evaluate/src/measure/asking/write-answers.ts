@@ -1,17 +1,18 @@
 import type { Batch } from '../../data/dataset.js'
 import type { NdArray } from '../../data/ndarray.js'
 import type { WritingPrompt } from '../../data/questions/question.js'
-import { textArray } from '../../metrics/texts.js'
+import { drawnArray, textArray } from '../../metrics/texts.js'
 import type { Session } from '../../process/runtime.js'
 import { refuseLookingAhead } from './causal.js'
+import { decodedRun, takesMask } from './decode.js'
 import type { AskingPlace } from './likelihoods.js'
 import { tokenChoice } from './token-choice.js'
-import { cachedRun, cacheOf, type TokenRun, uncachedRun } from './token-runs.js'
+import { cachedRun, cacheOf, type TokenPlace, type TokenRun, uncachedRun } from './token-runs.js'
 import { readAnswer, type Writing } from './writing.js'
 
 /**
- * What a model writes behind each prompt of a batch, string[prompts]: the likeliest token at each step or one that is drawn, up to one that ends a text, a text that stops it, or as many as are allowed. With a cache
- * prompts of one length are written together, without one those of any.
+ * What a model writes behind each prompt of a batch, string[prompts, draws]: the likeliest token at each step or one that is drawn, up to one that ends a text, a text that stops it, or as many as are allowed. With a cache
+ * prompts of one length are written together; without one, and behind an encoder, those of any.
  */
 export async function writeAnswers(
   session: Session,
@@ -19,26 +20,39 @@ export async function writeAnswers(
   { output, atOnce, writing }: AskingPlace & { readonly writing: Writing },
 ): Promise<NdArray> {
   const place = { output, first, fixed: atOnce.fixed ? atOnce.size : undefined }
-  if (first === 0) await refuseLookingAhead(session, { ...place, row: prompts[0]!.ids })
-  const cache = cacheOf(session)
-  const answers = new Array<string>(prompts.length)
-  for (const group of groupsOf(prompts, { size: atOnce.size, isEven: cache !== undefined })) {
-    const rows = group.map((i) => prompts[i]!.ids)
+  const { pair } = session
+  if (first === 0 && pair === undefined) await refuseLookingAhead(session, { ...place, row: prompts[0]!.ids })
+  const cache = pair === undefined ? cacheOf(session) : undefined
+  const isEven = cache !== undefined || (pair !== undefined && !takesMask(pair))
+  const { draws = 1 } = writing
+  const texts = prompts.flatMap(({ ids }, i) => Array.from({ length: draws }, (_, draw) => ({ ids, sample: first + i, draw })))
+  const answers = new Array<string>(texts.length)
+  for (const group of groupsOf(texts, { size: atOnce.size, isEven })) {
+    const rows = group.map((i) => texts[i]!.ids)
     const choose = tokenChoice(
       writing,
-      group.map((i) => first + i),
+      group.map((i) => texts[i]!),
     )
     const own = { ...place, choose }
-    const run = cache === undefined ? uncachedRun(session, rows, own) : cachedRun(session, rows, { ...own, cache })
+    const run = runOf(session, rows, { ...own, cache })
     for (const [at, ids] of (await written(run, rows.length, writing)).entries())
       answers[group[at]!] = readAnswer(ids, writing).text
   }
-  return textArray(answers)
+  return draws === 1 ? textArray(answers) : drawnArray(answers, draws)
+}
+
+function runOf(
+  session: Session,
+  rows: readonly (readonly number[])[],
+  { cache, ...place }: TokenPlace & { readonly cache: ReadonlyMap<string, string> | undefined },
+): TokenRun {
+  if (session.pair !== undefined) return decodedRun(session.pair, rows, place)
+  return cache === undefined ? uncachedRun(session, rows, place) : cachedRun(session, rows, { ...place, cache })
 }
 
 /** Prompts that are run together, by number. */
 function groupsOf(
-  prompts: readonly WritingPrompt[],
+  prompts: readonly Pick<WritingPrompt, 'ids'>[],
   { size, isEven }: { readonly size: number; readonly isEven: boolean },
 ): readonly (readonly number[])[] {
   const groups = new Map<number, number[]>()
