@@ -1,4 +1,4 @@
-"""python3 bench/export-torchvision.py [NAME ...] [--every]: networks of torchvision with random weights, as ONNX files in bench/out/torchvision.
+"""python3 bench/export-torchvision.py [NAME ...] [--every] [--most MILLIONS]: networks of torchvision with random weights, as ONNX files in bench/out/torchvision.
 
 Needs PyTorch and torchvision (Debian: apt-get install --no-install-recommends python3-torchvision). One file a network, in turn of another opset (9 to 17), with
 constants folded or not, with sizes fixed or open; --every writes all of these for each network. What is too large is left out and listed; what does not export is listed
@@ -15,7 +15,6 @@ import torchvision
 
 warnings.filterwarnings("ignore")
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "out", "torchvision")
-MOST = 60e6
 VARIANTS = [(opset, folded, dynamic) for opset in range(9, 18) for folded in (True, False) for dynamic in (False, True)]
 # In turn, so that every opset, folding and kind of size is met by several networks.
 TURNS = [(17, True, True), (11, False, False), (13, True, False), (9, True, True), (14, False, True), (12, True, True), (16, False, False), (10, True, False), (15, True, True)]
@@ -116,6 +115,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--every", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--most", type=float, default=60, help="millions of parameters of the largest network")
     options = parser.parse_args()
     os.makedirs(OUT, exist_ok=True)
     turns = itertools.cycle(TURNS)
@@ -133,7 +133,7 @@ def main():
             print(f"not made: {name}: {str(error)[:100]}", flush=True)
             continue
         count = sum(parameter.numel() for parameter in model.parameters())
-        if count > MOST:
+        if count > 1e6 * options.most:
             print(f"left out: {name}, {count / 1e6:.0f} M parameters", flush=True)
             continue
         with torch.no_grad():

@@ -1,5 +1,5 @@
-// node bench/matrix.mjs [GROUP …] [--structures a,b] [--models GLOB] [--json FILE] [--every] [--seconds N] [--some N]: prunes every model of the groups by half with every structure, proved, and
-// lets an oracle judge it that knows nothing of core. --some: so many of the models, drawn at random, the same ones each time. Groups: patterns, models, cases, language, torchvision. Exit code 1 where a cell is wrong, silent or a false alarm.
+// node bench/matrix.mjs [GROUP …] [--structures a,b] [--models GLOB] [--json FILE] [--every] [--seconds N] [--some N [--seed N]]: prunes every model of the groups by half with every structure, proved, and
+// lets an oracle judge it that knows nothing of core. --some: so many of the models, drawn at random, the same ones each time for a seed. Groups: patterns, models, cases, language, torchvision. Exit code 1 where a cell is wrong, silent or a false alarm.
 import { fork } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
     workers: { type: 'string', default: '2' },
     seconds: { type: 'string', default: 'Infinity' },
     some: { type: 'string', default: 'Infinity' },
+    seed: { type: 'string', default: '1' },
   },
 })
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -81,7 +82,7 @@ print()
 /** Keeps so many, in an order that looks random: a run that ends early has met all kinds. */
 function draw(list, count) {
   if (count >= list.length) return
-  let state = 1
+  let state = Number(values.seed)
   for (let i = list.length - 1; i > 0; i--) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     const at = Math.floor((state / 2 ** 32) * (i + 1))

@@ -1,6 +1,8 @@
-// node bench/structure.mjs [known] [growth]: how long it takes to find what goes together, to score, to cut half of the units, and to write.
+// node bench/structure.mjs [known] [growth] [--nodes 10000,100000] [--runs 3] [--processor]: how long it takes to find what goes together, to score, to cut half of the units, and to write.
+// --processor: processor time of the process instead of the clock's, for machines that others use too.
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { analyseUnits, applyPlan, countMacs, countParameters, makePlan } from '@pare/core'
 import magnitude from '@pare/criterion-magnitude'
 import { editModel, writeModel } from '@pare/onnx'
@@ -10,9 +12,15 @@ import neuron from '@pare/structure-neuron'
 import { deepMixture, deepResidual, deepTransformer, densenet121, resnet50, vgg16 } from './models/architectures.mjs'
 
 const RUNS = 5
-const NODES = [1000, 2000, 5000, 10_000, 20_000, 100_000]
 const folder = fileURLToPath(new URL('out/', import.meta.url))
-const wanted = process.argv.slice(2)
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: {
+    nodes: { type: 'string', default: '1000,2000,5000,10000,20000,100000' },
+    runs: { type: 'string', default: '3' },
+    processor: { type: 'boolean', default: false },
+  },
+})
 if (wanted.length === 0 || wanted.includes('known')) await known()
 if (wanted.length === 0 || wanted.includes('growth')) await growth()
 
@@ -50,11 +58,11 @@ async function growth() {
     [deepTransformer, neuron()],
     [deepMixture, expert()],
   ]) {
-    for (const nodes of NODES) {
+    for (const nodes of values.nodes.split(',').map(Number)) {
       const model = make(nodes)
       const count = model.graph.nodes.length
       const runs = []
-      for (let i = 0; i < 3; i++) runs.push(await timed(model, structure, 0.5))
+      for (let i = 0; i < Number(values.runs); i++) runs.push(await timed(model, structure, 0.5))
       const cell = (key) => {
         const time = median(runs.map((run) => run[key]))
         return `${ms(time)} (${((1000 * time) / count).toFixed(0)})`
@@ -77,9 +85,15 @@ async function timed(original, structure, ratio) {
 }
 
 async function clock(work) {
-  const start = performance.now()
+  const start = now()
   const result = await work()
-  return [performance.now() - start, result]
+  return [now() - start, result]
+}
+
+function now() {
+  if (!values.processor) return performance.now()
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 function median(values) {

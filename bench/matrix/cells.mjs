@@ -59,6 +59,7 @@ async function cellOf(about) {
   const { message } = first.document.error ?? { message: first.stderr }
   if (/finds nothing to prune/.test(message)) return withoutUnits(message, structure, original)
   if (inputs instanceof Error) return { status: 'not run', note: inputs.message.slice(0, 200) }
+  if (/what it masked: .*cannot load the model/s.test(message)) return { status: 'wrong', note: message.slice(0, 300) }
   if (/is not what it|cannot be proved/.test(message)) {
     const unproved = await prune(about, ['--no-prove'])
     if (unproved.exitCode !== 0) return { status: 'error', note: message.slice(0, 300) }

@@ -1,6 +1,8 @@
 /** Leaves out the fields that are undefined: they must not hide what others say, nor stand in results. */
 export function present<Fields extends object>(fields: Fields): Present<Fields> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<Fields>
+  const left: Partial<Fields> = {}
+  for (const key of Object.keys(fields) as (keyof Fields)[]) if (fields[key] !== undefined) left[key] = fields[key]
+  return left as Present<Fields>
 }
 
 type Present<Fields> = { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> }

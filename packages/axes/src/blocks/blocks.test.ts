@@ -82,3 +82,25 @@ describe.each([
     )
   })
 })
+
+/** Perceiver: learned latents, as many times as there are samples of what they attend to. */
+const latents = () =>
+  tinyModel({
+    inputs: 'float[N, 3, 5] x',
+    constants: `float[5, 6] w, float[6, 2] v, float[1, 4, 6] learned, int64[1] first = {0}, int64[2] rest = {4, 6}, float[6, 6] key, float[6, 6] query,
+      float[6, 9] up1, float[9, 6] down1, float[6, 9] up2, float[9, 6] down2`,
+    nodes: `c = MatMul(x, w) s = Shape(c) n = Gather(s, first) t = Concat<axis = 0>(n, rest) h0 = Expand(learned, t)
+      k = MatMul(c, key) kt = Transpose<perm = [0, 2, 1]>(k) q = MatMul(h0, query) scores = MatMul(q, kt) z = Softmax(scores) d0 = MatMul(z, k) h1 = Add(h0, d0)
+      u1 = MatMul(h1, up1) g1 = Relu(u1) d1 = MatMul(g1, down1) h2 = Add(h1, d1)
+      u2 = MatMul(h2, up2) g2 = Relu(u2) d2 = MatMul(g2, down2) h3 = Add(h2, d2) y = MatMul(h3, v)`,
+  })
+
+test('what a block begins with stays, where its size is that of what only the block attends to', async () => {
+  const model = latents()
+  const groups = await blocksOf(model)
+  const [first] = groups
+  expect([first?.id, first?.units, first?.held]).toEqual(['blocks:h0', 2, undefined])
+  const [cut, gated] = [cutBlocks, gateBlocks].map((change) => change(model, [{ group: first!, removed: [0] }]))
+  expect(await difference(gated!, cut!, SIZES)).toBeLessThan(1e-5)
+  expect(cut!.graph.initializers.map(({ name }) => name)).not.toContain('key')
+})

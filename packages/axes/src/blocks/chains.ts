@@ -8,8 +8,18 @@ export interface Link {
   readonly to: string
 }
 
-/** Regions that follow one another, with nothing between them but what has no weights. */
-export function chainsOf(flow: Flow): Link[][] {
+/** Regions that follow one another, with nothing between them but what has no weights. What was found is remembered as long as the flow is held. */
+export function chainsOf(flow: Flow): readonly Link[][] {
+  const memo = remembered.get(flow)
+  if (memo !== undefined) return memo
+  const chains = findChains(flow)
+  remembered.set(flow, chains)
+  return chains
+}
+
+const remembered = new WeakMap<Flow, readonly Link[][]>()
+
+function findChains(flow: Flow): Link[][] {
   const chains: Link[][] = []
   for (const region of residualRegions(flow)) {
     const chain = chains.at(-1)

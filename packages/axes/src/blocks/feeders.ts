@@ -17,13 +17,13 @@ export function feedersOf(flow: Flow, region: Region): Feeders {
   const values: string[] = []
   const makersOf = (of: readonly number[]) =>
     of.flatMap((i) => steps[i]!.reads.flatMap((name) => (name === region.from ? [] : (maker.get(name) ?? []))))
-  // Steps that hand a value on to outputs, one after another, and do nothing else. Undefined where it is read elsewhere.
+  // Steps that hand a value on to outputs, one after another, and do nothing else. Undefined where it is read elsewhere, as for the size of what the region begins with.
   const passingOn = (name: string): readonly number[] | undefined => {
     const others = (readers.get(name) ?? []).filter((reader) => !own.has(reader) && !feeders.has(reader))
     const behind = others.flatMap((reader) => {
       const { reads, makes, weighs } = steps[reader]!
       const isEnd = makes.every((made) => readers.has(made) || outputs.has(made))
-      return reads.length > 1 || weighs || !isEnd ? [undefined] : [[reader], ...makes.map(passingOn)]
+      return reads.length > 1 || weighs || !isEnd || makes.includes(region.from) ? [undefined] : [[reader], ...makes.map(passingOn)]
     })
     return behind.includes(undefined) ? undefined : behind.flatMap((each) => each ?? [])
   }

@@ -51,7 +51,18 @@ export const SKIP_NORMS: ReadonlyMap<string, { readonly bias: number; readonly n
 /** Name of the residual sum inside a fused SkipLayerNormalization: output 3, whether the node gives it or not. */
 export const residualSumOf = ({ outputs }: Node) => outputs[3] || `${outputs[0]}/sum`
 
+/** The flow of a model. What was found is remembered as long as the model is held. */
 export function flowOf(model: Model): Flow {
+  const memo = remembered.get(model)
+  if (memo !== undefined) return memo
+  const flow = findFlow(model)
+  remembered.set(model, flow)
+  return flow
+}
+
+const remembered = new WeakMap<Model, Flow>()
+
+function findFlow(model: Model): Flow {
   const steps: FlowStep[] = []
   const captured = new Set<string>()
   const { tensors } = quantisationOf(model)

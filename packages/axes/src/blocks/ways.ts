@@ -12,7 +12,20 @@ export interface Way {
 }
 
 /** The main graph; then for each If whose branches both hold weights the two ways, first the one that is taken where the condition is false. Linear for each of these. */
-export function waysThrough(model: Model): readonly [Way, ...(readonly [Way, Way])[]] {
+export function waysThrough(model: Model): Ways {
+  const memo = remembered.get(model)
+  if (memo !== undefined) return memo
+  const ways = findWays(model)
+  remembered.set(model, ways)
+  return ways
+}
+
+type Ways = readonly [Way, ...(readonly [Way, Way])[]]
+
+// A model never changes: blocks and their parts are looked for along the same ways.
+const remembered = new WeakMap<Model, Ways>()
+
+function findWays(model: Model): Ways {
   const flat = flattened(model).model
   const choices = flat === model ? [] : flat.graph.nodes.filter(isIf)
   const ways = choices.flatMap((choice): (readonly [Way, Way])[] => {

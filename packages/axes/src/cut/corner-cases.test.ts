@@ -324,12 +324,35 @@ describe('norms', () => {
       model: between('k = LpNormalization<axis = 1, p = 2>(h)'),
       groups: 'w:1 8',
     },
-    'GroupNormalization keeps equally many channels in each group': {
+    'a network behind the spectrum of sound': {
+      model: {
+        inputs: 'float[N, 80, 1] x',
+        constants: `int64 hop = {10}, float[20] window, int64 bands = {6}, int64 long = {20}, int64 rate = {16000}, float low = {0}, float high = {8000},
+          int64[1] last = {-1}, float[4, 6, 3] w, float[2, 4, 1] v`,
+        nodes: `weights = MelWeightMatrix(bands, long, rate, low, high) s = STFT(x, hop, window) p = ReduceSumSquare<keepdims = 0>(s, last)
+          m = MatMul(p, weights) t = Transpose<perm = [0, 2, 1]>(m) h = Conv<pads = [1, 1]>(t, w) r = Relu(h) y = Conv(r, v)`,
+      },
+      groups: 'w:0 4',
+    },
+    'a transform along the sequence, which channels pass': {
+      model: {
+        inputs: 'float[N, S, 5] x',
+        constants: 'float[5, 8] w, int64[1] last = {-1}, int64 one = {1}, int64 zero = {0}, float[8, 2] v',
+        nodes: `h = MatMul(x, w) u = Unsqueeze(h, last) f = DFT(u, , one) r = Gather<axis = -1>(f, zero) y = MatMul(r, v)`,
+        opset: 20,
+      },
+      groups: 'w:1 8',
+    },
+    'GroupNormalization loses whole groups, with a scale for each group': {
+      model: image('k = GroupNormalization<num_groups = 4, epsilon = 0.1>(h, s, b)', 'float[4] s, float[4] b'),
+      groups: 'w:0 4, w:0#2 2',
+    },
+    'GroupNormalization keeps equally many channels in each group that stays': {
       model: {
         ...image('k = GroupNormalization<num_groups = 2, epsilon = 0.1>(h, s, b)', 'float[8] s, float[8] b'),
         opset: 21,
       },
-      groups: 'w:0#2 4',
+      groups: 'w:0 2, w:0#2 4',
     },
     'SkipLayerNormalization, whose fourth output is the sum': {
       model: {

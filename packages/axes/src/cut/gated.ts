@@ -60,7 +60,7 @@ class Gates {
 
   /** An input of the cut model's size; within, positions that are gone hold what some other one holds. */
   input(value: ValueInfo, { values }: Dependencies): ValueInfo {
-    const axes = this.#smaller(values.get(value.name))
+    const axes = smaller(values.get(value.name), this.removals)
     if (axes.length === 0) return value
     this.#within.set(
       value.name,
@@ -74,7 +74,7 @@ class Gates {
   }
 
   output(value: ValueInfo, { values }: Dependencies): ValueInfo {
-    const axes = this.#smaller(values.get(value.name))
+    const axes = smaller(values.get(value.name), this.removals)
     if (axes.length === 0) return value
     this.#within.set(value.name, `${value.name}/within`)
     const last = this.#choose(
@@ -91,16 +91,20 @@ class Gates {
     return editValueInfo(value, { shape: resized(value, axes, this.removals)! })
   }
 
-  /** A node that takes statistics over units runs without those that go; behind it, their positions hold what some other one holds. */
+  /**
+   * A node that takes statistics over units runs without those that go; behind it, their positions hold what some other one holds. What goes beside them (heads,
+   * groups of channels) has statistics of its own, and stays there.
+   */
   without(node: Node, { axesAt, values }: Dependencies): void {
+    const removals: Removals = new Map([...this.removals].filter(([axis]) => axis.roles.has('norm')))
     const inputs = node.inputs.map((name, input) => {
-      const axes = this.#smaller(axesAt(keyOf(node), input))
+      const axes = smaller(axesAt(keyOf(node), input), removals)
       return this.#choose(
         name,
-        axes.map(([axis, along]) => [axis, keptPositions(along, this.removals)]),
+        axes.map(([axis, along]) => [axis, keptPositions(along, removals)]),
       )
     })
-    const outputs = node.outputs.map((name) => ({ name, axes: this.#smaller(values.get(name)) }))
+    const outputs = node.outputs.map((name) => ({ name, axes: smaller(values.get(name), removals) }))
     this.writer.nodes.push(
       editNode(node, { inputs, outputs: outputs.map(({ name, axes }) => (axes.length > 0 ? `${name}/kept` : name)) }),
     )
@@ -108,7 +112,7 @@ class Gates {
       if (axes.length === 0) continue
       const full = this.#choose(
         `${name}/kept`,
-        axes.map(([axis, along]) => [axis, spread(along, this.removals)]),
+        axes.map(([axis, along]) => [axis, spread(along, removals)]),
       )
       this.writer.write('Identity', [full], [name])
     }
@@ -157,10 +161,6 @@ class Gates {
       : this.writer.node('QuantizeLinear', [this.writer.float(0), this.writer.float(1)])
   }
 
-  #smaller(axes: readonly Axis[] | undefined): (readonly [number, Axis])[] {
-    return [...(axes ?? []).entries()].filter(([, along]) => keptMask(along, this.removals).includes(0))
-  }
-
   #choose(name: string, axes: readonly (readonly [number, Int32Array])[], outside = false): string {
     return axes.reduce((from, [axis, positions]) => this.#gather(from, axis, positions, outside), name)
   }
@@ -174,6 +174,11 @@ class Gates {
 
 /** Far below what a router gives, and finite: e to its power is 0, and its difference from itself is no NaN. */
 export const LOWEST = -1e30
+
+/** The axes that something is removed from, with their places. */
+function smaller(axes: readonly Axis[] | undefined, removals: Removals): (readonly [number, Axis])[] {
+  return [...(axes ?? []).entries()].filter(([, along]) => keptMask(along, removals).includes(0))
+}
 
 /** For each position where to find it among those that stay; for one that goes, the first. */
 function spread(along: Axis, removals: Removals): Int32Array {

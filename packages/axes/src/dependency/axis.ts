@@ -1,4 +1,4 @@
-import { PareError, present } from '@pare/onnx'
+import { PareError } from '@pare/onnx'
 import type { Role } from '../units.js'
 
 /**
@@ -30,7 +30,7 @@ export function atom(size: number, pin?: string): Axis {
       hint: 'counts in its attributes, such as group and num_heads, must be whole, above 0, and divide the axis: export the model again.',
     })
   }
-  return { size, roles: new Set(), ...present({ pin }) }
+  return pin === undefined ? { size, roles: new Set() } : { size, roles: new Set(), pin }
 }
 
 /** The axis that `axis` has become. */
@@ -95,7 +95,9 @@ export function atomsOf(axis: Axis, atoms = new Set<Axis>()): Set<Axis> {
 
 /** Forbids removing anything from an axis. The first reason is kept. */
 export function pin(axis: Axis, reason: string): void {
-  for (const each of atomsOf(axis)) each.pin ??= reason
+  const root = rootOf(axis)
+  if (isAtom(root)) root.pin ??= reason
+  else for (const each of atomsOf(root)) each.pin ??= reason
 }
 
 /** Forbids removing so much of an axis that fewer positions are left. Of an axis that is made of several, nothing may be removed. */
@@ -106,7 +108,9 @@ export function keepAtLeast(axis: Axis, count: number, reason: string): void {
 }
 
 export function addRole(axis: Axis, role: Role): void {
-  for (const each of atomsOf(axis)) each.roles.add(role)
+  const root = rootOf(axis)
+  if (isAtom(root)) root.roles.add(role)
+  else for (const each of atomsOf(root)) each.roles.add(role)
 }
 
 /** Makes two axes of equal size one. What does not fit together is pinned, with `reason`. */
@@ -233,7 +237,7 @@ function cutAt(axis: Axis, at: number): [Axis, Axis] | undefined {
 /** For each position of the axis the unit of `target`, an atom, that it belongs to, or −1. */
 export function unitsAlong(axis: Axis, target: Axis): Int32Array {
   const root = rootOf(axis)
-  if (root === target) return Int32Array.from({ length: root.size }, (_, i) => i)
+  if (root === target) return new Int32Array(root.size).map((_, i) => i)
   if (root.sum !== undefined) {
     const units = new Int32Array(root.size)
     let start = 0

@@ -80,10 +80,11 @@ export async function findDependencies(whole: Model): Promise<Dependencies> {
   }
   const elsewhere = new Map<string, string>()
   const captured = new Set<string>()
+  const outputs = new Set(model.graph.outputs.map(({ name }) => name))
   visitNodes(model, (node, scope) => {
     if (scope.path === '') {
       visit(node, scope, state)
-      for (const { name } of model.graph.outputs) if (node.outputs.includes(name)) note(scope.constant(name)?.id, OUTPUT)
+      for (const name of node.outputs) if (outputs.has(name)) note(scope.constant(name)?.id, OUTPUT)
     } else for (const name of node.inputs) heldBySubgraph(name, scope)
   })
   for (const { name } of model.graph.outputs) note(name, OUTPUT)
@@ -148,7 +149,7 @@ function settleAll(
     numbers,
     elements,
   })
-  const sites = nodes.map((node) => ({
+  const siteOf = (node: Node) => ({
     node,
     opset: opsetOf(model.opsets, node),
     input: (index: number) => axesAt(keyOf(node), index),
@@ -157,8 +158,8 @@ function settleAll(
     elements: (index: number) => elements(node.inputs[index] ?? ''),
     isFixed: (output: number, axis: number) => isFixed(node.outputs[output]!, axis),
     sizesRead: (index: number) => read.of.get(node.inputs[index] ?? '') ?? [],
-  }))
-  settle(sites, read)
+  })
+  settle(nodes, siteOf, read)
   for (const constant of dependencies.constants) settleConstant(constant)
   for (const { name } of model.graph.outputs)
     for (const axis of read.of.get(name)?.flat() ?? []) pin(axis, `the output '${name}' tells its size`)

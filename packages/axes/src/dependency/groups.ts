@@ -82,13 +82,22 @@ function addOwn(
   slices: Map<Axis, Slice[]>,
   tensors: ReadonlyMap<string, QuantisedTensor>,
 ): void {
+  if (experts.own.size === 0) return
+  const places = new Map<string, number[]>()
+  for (const [at, { tensor }] of constants.entries()) {
+    const before = places.get(tensor.name)
+    if (before === undefined) places.set(tensor.name, [at])
+    else before.push(at)
+  }
   for (const [axis, units] of experts.own) {
     const unitOf = new Map(units.flatMap((names, unit) => [...names].map((name) => [name, unit] as const)))
     const seen = new Set<string>()
-    for (const { id, tensor, readers } of constants) {
-      const unit = unitOf.get(tensor.name)
+    const inOrder = [...unitOf.keys()].flatMap((name) => places.get(name) ?? []).sort((a, b) => a - b)
+    for (const at of inOrder) {
+      const { id, tensor, readers } = constants[at]!
+      const unit = unitOf.get(tensor.name)!
       const values = tensors.get(id)?.values ?? tensor
-      if (unit === undefined || seen.has(id) || values.shape.length === 0 || !isFloat(values.type)) continue
+      if (seen.has(id) || values.shape.length === 0 || !isFloat(values.type)) continue
       seen.add(id)
       const scored = values.shape.length > 1 && !isAdded({ readers })
       const slice = { id, tensor: values, axis: 0, units: new Int32Array(values.shape[0]!).fill(unit), scored }

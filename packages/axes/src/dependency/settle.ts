@@ -5,11 +5,9 @@ import type { SizesRead } from '../sizes/sizes-read.js'
 import { type Axis, pin } from './axis.js'
 
 /** Pins the axes at nodes that could not be given their new sizes: what is offered can be cut. */
-export function settle(sites: readonly ResizeSite[], { held }: SizesRead): void {
-  for (const site of sites) {
-    const reason = `${named(site.node)} has sizes that are known only at run time`
-    for (const axis of unwritable(site)) pin(axis, reason)
-  }
+export function settle(nodes: readonly Node[], siteOf: (node: Node) => ResizeSite, { held }: SizesRead): void {
+  for (const node of nodes)
+    for (const axis of unwritable(siteOf(node))) pin(axis, `${named(node)} has sizes that are known only at run time`)
   for (const [node, axes] of held) for (const axis of axes) pin(axis, `${named(node)} computes with its size`)
 }
 

@@ -99,7 +99,6 @@ export function applyRule(rule: AxisRule, facts: SiteFacts): void {
   const { node, inputs, outputs } = facts
   const name = node.name || keyOf(node) || node.op
   const claimed = new Set<Axis>()
-  const all = () => [...inputs, ...outputs].flatMap((axes) => axes ?? [])
   try {
     const site = new NodeSite(facts, name, claimed)
     rule(site)
@@ -108,14 +107,9 @@ export function applyRule(rule: AxisRule, facts: SiteFacts): void {
     if (!(error instanceof PareError)) throw error
     throw new PareError(`${node.op} '${name}': ${error.message}`, { hint: error.hint, cause: error })
   }
-  pinAll(
-    all().filter((axis) => !claimed.has(axis)),
-    `${node.op} '${name}' works along it`,
-  )
-}
-
-const pinAll = (axes: readonly Axis[], reason: string) => {
-  for (const axis of axes) pin(axis, reason)
+  for (const values of [inputs, outputs])
+    for (const axes of values)
+      for (const axis of axes ?? []) if (!claimed.has(axis)) pin(axis, `${node.op} '${name}' works along it`)
 }
 
 /** One for each node: it makes nothing that a rule does not ask for. */

@@ -10,10 +10,11 @@ type State = 'zero' | 'empty' | 'other'
 export interface Paths {
   /** Nodes that read a value, in the order of the graph. */
   readonly readers: ReadonlyMap<string, readonly Node[]>
+  /** How often a value is an input of a node or an output of the graph. */
+  readonly reads: ReadonlyMap<string, number>
   readonly makers: ReadonlyMap<string, Node>
   /** Place in the graph. */
   readonly order: ReadonlyMap<Node, number>
-  readonly outputs: ReadonlySet<string>
   shapeOf(value: string): readonly number[] | undefined
   numbers(value: string): readonly number[] | undefined
 }
@@ -181,19 +182,14 @@ const isSame = (a: readonly number[] | undefined, b: readonly number[] | undefin
 
 /** Everything that only led to inputs that are no longer read. */
 function unreadIn(
-  { readers, makers, outputs }: Paths,
+  { reads, makers }: Paths,
   instead: ReadonlyMap<string, string>,
   dropped: ReadonlyMap<Node, ReadonlySet<number>>,
 ): Pick<Absence, 'nodes' | 'unread'> {
   const counts = new Map<string, number>()
   const nodes = new Set<Node>()
   const unread = new Set<string>()
-  const count = (name: string) => {
-    const count = counts.get(name)
-    if (count !== undefined) return count
-    const reads = (readers.get(name) ?? []).reduce((all, node) => all + node.inputs.filter((each) => each === name).length, 0)
-    return reads + (outputs.has(name) ? 1 : 0)
-  }
+  const count = (name: string) => counts.get(name) ?? reads.get(name) ?? 0
   const waiting: string[] = []
   const release = (name: string) => {
     if (name === '') return

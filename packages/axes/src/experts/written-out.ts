@@ -26,7 +26,6 @@ export interface SettledFacts {
  */
 export function settleExperts(facts: SettledFacts): WrittenOut {
   const { routing, graph, constants } = facts
-  const paths = pathsOf(facts)
   const own = new Map<Axis, readonly ReadonlySet<string>[]>()
   const parts = new Map<Axis, Parts>()
   const partsAt = (axis: Axis) => {
@@ -42,9 +41,16 @@ export function settleExperts(facts: SettledFacts): WrittenOut {
     if (axis !== undefined) pin(axis, `the output '${name}' tells which were chosen`)
   }
   const axes = competing(routing)
+  // Most models have no experts.
+  let known: Paths | undefined
+  const paths = () => {
+    known ??= pathsOf(facts)
+    return known
+  }
+  const stacked = stackedAxes(constants)
   const grouped = new Set<Axis>()
   for (const axis of axes.keys()) {
-    const inner = parts.has(axis) ? undefined : inGroups(axis, constants)
+    const inner = parts.has(axis) ? undefined : inGroups(axis, stacked)
     if (inner === undefined) continue
     inner.roles.add('expert')
     for (const outer of factorsOf(axis).slice(0, -1)) pin(outer, IN_GROUPS)
@@ -58,11 +64,11 @@ export function settleExperts(facts: SettledFacts): WrittenOut {
     }
     const { picks, stacks } = parts.get(axis) ?? { picks: [], stacks: [] }
     if (picks.length + stacks.length === 0) {
-      if (isStacked(axis, constants)) axis.roles.add('expert')
+      if (stacked.has(axis)) axis.roles.add('expert')
       else pin(axis, reason)
       continue
     }
-    const units = Array.from({ length: axis.size }, (_, unit) => absenceAt(paths, { picks, stacks }, (each) => each === unit))
+    const units = Array.from({ length: axis.size }, (_, unit) => absenceAt(paths(), { picks, stacks }, (each) => each === unit))
     const problem = problemOf({ picks, stacks }, units, reason)
     if (problem !== undefined) pin(axis, problem)
     else {
@@ -90,7 +96,7 @@ export function settleExperts(facts: SettledFacts): WrittenOut {
         zeros.push(...starts.zeros)
         left.push(...starts.left)
       }
-      return zeros.length + left.length === 0 ? undefined : absenceOf(paths, zeros, left)
+      return zeros.length + left.length === 0 ? undefined : absenceOf(paths(), zeros, left)
     },
   }
 }
@@ -110,15 +116,15 @@ function competing({ competitions }: Routing): Map<Axis, string> {
 const IN_GROUPS = 'experts are chosen in groups: the same ones of each group go, and all groups stay'
 
 /** Of an axis of groups × experts of each group, the latter: the same number of each group goes. Undefined: it is none. */
-function inGroups(axis: Axis, constants: readonly ConstantAxes[]): Axis | undefined {
+function inGroups(axis: Axis, stacked: ReadonlySet<Axis>): Axis | undefined {
   const factors = factorsOf(axis).map(rootOf)
   const inner = factors.at(-1)!
-  return factors.length > 1 && factors.every(isAtom) && inner.pin === undefined && isStacked(axis, constants) ? inner : undefined
+  return factors.length > 1 && factors.every(isAtom) && inner.pin === undefined && stacked.has(axis) ? inner : undefined
 }
 
-/** Whether weights of several experts stand one after another along an axis, and not only the columns of a router. */
-function isStacked(axis: Axis, constants: readonly ConstantAxes[]): boolean {
-  return constants.some(({ axes }) => axes.length > 2 && axes.slice(0, -1).some((each) => rootOf(each) === axis))
+/** Axes along which weights of several experts may stand one after another, and not only the columns of a router. */
+function stackedAxes(constants: readonly ConstantAxes[]): ReadonlySet<Axis> {
+  return new Set(constants.flatMap(({ axes }) => (axes.length > 2 ? axes.slice(0, -1).map(rootOf) : [])))
 }
 
 function startsOf({ picks, stacks }: Parts, isGone: (unit: number) => boolean) {
@@ -151,6 +157,7 @@ function problemOf({ picks, stacks }: Parts, units: readonly Absence[], reason: 
 
 function pathsOf({ graph, shapeOf, numbers }: SettledFacts): Paths {
   const readers = new Map<string, Node[]>()
+  const reads = new Map<string, number>()
   const makers = new Map<string, Node>()
   const order = new Map<Node, number>()
   for (const [at, node] of graph.nodes.entries()) {
@@ -161,7 +168,9 @@ function pathsOf({ graph, shapeOf, numbers }: SettledFacts): Paths {
       if (others === undefined) readers.set(name, [node])
       else others.push(node)
     }
+    for (const name of node.inputs) if (name !== '') reads.set(name, (reads.get(name) ?? 0) + 1)
     for (const name of node.outputs) makers.set(name, node)
   }
-  return { readers, makers, order, outputs: new Set(graph.outputs.map(({ name }) => name)), shapeOf, numbers }
+  for (const name of new Set(graph.outputs.map(({ name }) => name))) reads.set(name, (reads.get(name) ?? 0) + 1)
+  return { readers, reads, makers, order, shapeOf, numbers }
 }

@@ -58,7 +58,12 @@ const remembered = new WeakMap<Model, Quantisation>()
 function findQuantised(model: Model): Quantisation {
   const tensors = new Map<string, QuantisedTensor>()
   const scales = new Set<Tensor>()
-  const uses = usesOf(model.graph)
+  // Only products of integers are followed to what stands behind them.
+  let known: Uses | undefined
+  const uses = () => {
+    known ??= usesOf(model.graph)
+    return known
+  }
   visitNodes(model, (node, scope) => {
     const at = (input: number | undefined) => (input === undefined ? undefined : scope.constant(node.inputs[input] ?? ''))
     for (const tensor of scalesOf(node, (input) => at(input)?.tensor)) scales.add(tensor)
@@ -108,7 +113,7 @@ function quantised(id: string, coding: Coding, { node, operand, stored, at }: Re
 }
 
 /** Undefined where what the codes stand for does not follow from the model, or they are no integers of 2 to 32 bits. */
-function codingOf({ node, operand, stored, at }: Reading, uses: Uses | undefined): Coding | undefined {
+function codingOf({ node, operand, stored, at }: Reading, uses: (() => Uses) | undefined): Coding | undefined {
   const type = operand.packedBits === undefined ? stored.type : packedType(operand.packedBits)
   if (type === undefined || !(INTEGERS.has(type) || isFloat8(type))) return undefined
   const shape = operand.shape ?? stored.shape
@@ -175,7 +180,7 @@ function parameterOf(
   return count === expected ? { tensor, type, grid } : 'unknown'
 }
 
-function parameterBehind(node: Node, place: Place, uses: Uses | undefined): Parameter | undefined {
+function parameterBehind(node: Node, place: Place, uses: (() => Uses) | undefined): Parameter | undefined {
   const tensor = scaleBehind(node, uses)
   const parameter = tensor && parameterOf(tensor, place, {})
   return parameter === 'unknown' ? undefined : parameter
@@ -185,8 +190,9 @@ function parameterBehind(node: Node, place: Place, uses: Uses | undefined): Para
  * The scale of the weight of a product of integers, which stands behind it: y = Cast(product) · (scale of the input · scale of the weight). Undefined where
  * it does not look like that: then the codes are taken as they are.
  */
-function scaleBehind(node: Node, uses: Uses | undefined): Tensor | undefined {
-  if (uses === undefined || !(node.op === 'MatMulInteger' || node.op === 'ConvInteger')) return undefined
+function scaleBehind(node: Node, usesOfGraph: (() => Uses) | undefined): Tensor | undefined {
+  if (usesOfGraph === undefined || !(node.op === 'MatMulInteger' || node.op === 'ConvInteger')) return undefined
+  const uses = usesOfGraph()
   const [cast, ...others] = uses.consumers.get(node.outputs[0]!) ?? []
   if (cast?.op !== 'Cast' || others.length > 0) return undefined
   const [mul] = uses.consumers.get(cast.outputs[0]!) ?? []

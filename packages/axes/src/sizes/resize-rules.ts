@@ -1,6 +1,6 @@
 import { attributesOf, editAttributes, editNode, type Node } from '@pare/onnx'
-import { sizeAfter } from '../cut/remaining.js'
-import type { Axis } from '../dependency/axis.js'
+import { changes, sizeAfter } from '../cut/remaining.js'
+import { type Axis, factorsOf, partsOf } from '../dependency/axis.js'
 import type { Resizing } from './resizing.js'
 
 /** How the sizes that these operators hold themselves change, when heads, groups, repeats or channels go. */
@@ -19,6 +19,7 @@ export const RULE_SIZES: readonly [string, (site: Resizing) => Node][] = [
     (site) => withCounts(site, { hidden_size: site.input(2)?.[2] }),
   ]),
   ['ConvTranspose', convTranspose],
+  ['GroupNormalization', groupNormalization],
   ['com.microsoft.MatMulNBits', matMulNBits],
   ['Tile', tile],
   ['Resize', resize],
@@ -65,6 +66,21 @@ function convTranspose({ node, removals, input, output }: Resizing): Node {
   if (each === undefined || channels === undefined || before === 0) return node
   const after = sizeAfter(channels, removals) / sizeAfter(each, removals)
   return after === before ? node : editAttributes(node, { group: BigInt(after) })
+}
+
+/** Of channels = groups × channels of a group, the outer factors count the groups. */
+function groupNormalization({ node, removals, input }: Resizing): Node {
+  const [channels, before] = [input(0)?.[1], attributesOf(node).int('num_groups', 0)]
+  if (channels === undefined || before < 1 || !changes([channels], removals)) return node
+  const each = channels.size / before
+  const groupsIn = (part: Axis) => {
+    const factors = [...factorsOf(part)]
+    let inner = 1
+    while (inner < each && factors.length > 0) inner *= factors.pop()!.size
+    return factors.reduce((count, factor) => count * sizeAfter(factor, removals), 1)
+  }
+  const after = partsOf(channels).reduce((count, part) => count + groupsIn(part), 0)
+  return after === before ? node : editAttributes(node, { num_groups: BigInt(after) })
 }
 
 function matMulNBits(site: Resizing): Node {

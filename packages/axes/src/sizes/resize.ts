@@ -22,17 +22,17 @@ export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map<str
 
 /** Axes of a node that must keep their sizes, since it could not be told others: settle.ts pins them, so that a cut never meets them. */
 export function unwritable(site: ResizeSite): readonly Axis[] {
-  const read = [site.sizesRead(1), site.sizesRead(2)].flat(2)
-  const all = [site.input(0), site.output(0)].flatMap((axes) => axes ?? []).concat(read)
+  const all = () =>
+    [site.input(0), site.output(0)].flatMap((axes) => axes ?? []).concat([site.sizesRead(1), site.sizesRead(2)].flat(2))
   switch (operatorName(site.node)) {
     case 'Reshape':
-      return unmasked(site, 1, reshapeTarget(site, NOTHING)) ?? all
+      return unmasked(site, 1, reshapeTarget(site, NOTHING)) ?? all()
     case 'Expand':
-      return unmasked(site, 1, expandTarget(site, NOTHING)) ?? all
+      return unmasked(site, 1, expandTarget(site, NOTHING)) ?? all()
     case 'ConstantOfShape':
-      return unmasked(site, 0, madeTarget(site, NOTHING)) ?? [...all, ...site.sizesRead(0).flat()]
+      return unmasked(site, 0, madeTarget(site, NOTHING)) ?? [...all(), ...site.sizesRead(0).flat()]
     case 'Split':
-      return unsplit(site) ?? all
+      return unsplit(site) ?? all()
     case 'Slice':
       return unboundedAxes(site)
     default:

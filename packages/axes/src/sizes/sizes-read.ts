@@ -41,6 +41,7 @@ export function findSizesRead(facts: SizeFacts): SizesRead {
   const sizes: Sizes = new Map()
   const held = new Map<Node, readonly Axis[]>()
   for (const node of facts.nodes) {
+    if (!READS_SIZES.has(operatorName(node)) && !node.inputs.some((name) => sizes.has(name))) continue
     const outputs = madeBy(node, sizes, facts)
     for (const [i, list] of (outputs?.lists ?? []).entries())
       if (list.some(({ from }) => from.length > 0)) sizes.set(node.outputs[i]!, list)
@@ -51,6 +52,8 @@ export function findSizesRead(facts: SizeFacts): SizesRead {
   }
   return { of: new Map([...sizes].map(([name, list]) => [name, list.map(({ from }) => from)])), held }
 }
+
+const READS_SIZES: ReadonlySet<string> = new Set(['Shape', 'Size'])
 
 type Sizes = Map<string, readonly Size[]>
 

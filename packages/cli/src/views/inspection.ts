@@ -1,4 +1,4 @@
-import type { FoldedWeight, MacFormula } from '@pare/core'
+import type { DataCount, FoldedWeight, MacFormula } from '@pare/core'
 import { atSizes, formatBytes, formatCount, share } from '@pare/gate'
 import { describeFolded, describeLeft, describeTied } from '../engine/folded-weights.js'
 import type { Range } from '../pipeline/facts/unit-parameters.js'
@@ -34,11 +34,15 @@ function header({ model, parameters, macs, macsAt, macsDecidedByData = [], macFo
     `  outputs     ${values(model.outputs)}`,
     `  parameters  ${formatCount(parameters.total)}, of them ${formatCount(parameters.nonzero)} not zero`,
     `  MACs        ${macs === null ? `not known: ${macsUnknown}` : `${formatCount(macs)} for one sample${atSizes(macsAt)}`}`,
-    ...macsDecidedByData.map(
-      ({ node, name }) => `              data decide how many ${node} gives: --dims '${name}=100' counts 100`,
-    ),
+    ...macsDecidedByData.map((count) => `              ${describeCount(count)}`),
     ...(macFormula === undefined ? [] : [`              ${describeFormula(macFormula)}`]),
   ].join('\n')
+}
+
+function describeCount({ node, name, passes, most }: DataCount): string {
+  if (passes === undefined) return `data decide how many ${node} gives: --dims '${name}=100' counts 100`
+  const counted = passes === 'one' ? 'one pass is counted' : `at most ${formatCount(most)} passes, which are counted`
+  return `data decide how often ${node} runs (${counted}): --dims '${name}=100' counts 100 passes`
 }
 
 /** '= 290 · height · width + 64 · height, where height and width are multiples of 2' */

@@ -82,7 +82,8 @@ function findCandidates(model: Model): Candidates {
         if (behind !== undefined) hidden.set(behind.id, hiddenWeight(behind, node))
         continue
       }
-      const use = { node, input, name: node.name || keyOf(node), ...floatsBefore(node, scope) }
+      const gather = operand.gather && gatherName(operand.gather)
+      const use = { node, input, name: node.name || keyOf(node), ...floatsBefore(node, scope), ...present({ gather }) }
       const draft = drafts.get(operand.id)
       if (draft !== undefined) draft.uses.push(use)
       else
@@ -90,8 +91,7 @@ function findCandidates(model: Model): Candidates {
           ...{ tensor: operand.tensor, ...present({ quantised: operand.quantised }) },
           rows: layout(operator!.rows(node, input, operand.shape), operand),
           uses: [use],
-          reason:
-            (operator!.isPruned?.(node, input) ? undefined : operator!.reason) ?? (operand.gather && gathered(operand.gather)),
+          reason: (operator!.isPruned?.(node, input) ? undefined : operator!.reason) ?? (gather && gathered(gather)),
         })
     }
     if (node.op === 'Gather' || node.op === 'EmbedLayerNormalization') {
@@ -208,8 +208,9 @@ function layout(rows: Rows, { transposed }: Operand): Rows {
   return transposed ? { batch: 1, before: rows.after, out: rows.out, after: rows.before } : rows
 }
 
-const gathered = ({ name, outputs }: Node) =>
-  `it holds the weights of several experts, of which Gather '${name || outputs[0]}' takes some for each input`
+const gatherName = ({ name, outputs }: Node) => `Gather '${name || outputs[0]}'`
+
+const gathered = (gather: string) => `it holds the weights of several experts, of which ${gather} takes some for each input`
 
 /** A table that rows are taken from, and no stack of weights. */
 const tableAt = (operand: Operand | undefined) => (operand === undefined || operand.shape.length > 2 ? undefined : operand.id)

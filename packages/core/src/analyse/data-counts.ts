@@ -1,8 +1,9 @@
 import { keyOf, type Model, type Node, operatorName, type ShapeOptions, visitNodes } from '@pare/onnx'
+import type { Passes } from './passes.js'
 
 type Sizes = Readonly<Record<string, number>>
 
-/** How many of something only data decide: boxes that NonMaxSuppression leaves, elements that NonZero finds. */
+/** How many of something only data decide: boxes that NonMaxSuppression leaves, elements that NonZero finds, passes of a Loop. */
 export interface DataCount {
   /** The name of the node, by which `AxisSizes` state it. */
   readonly name: string
@@ -10,6 +11,8 @@ export interface DataCount {
   readonly node: string
   /** The most there can be at these sizes, or what is stated. */
   readonly most: number
+  /** How often a Loop runs is decided: by a condition that may end it before the most there can be, or by data alone, and then one pass is counted. */
+  readonly passes?: 'most' | 'one'
 }
 
 const COUNTING: ReadonlySet<string> = new Set(['NonZero', 'NonMaxSuppression', 'Compress', 'Unique', 'Loop'])
@@ -31,10 +34,7 @@ export function countingNodes(model: Model): ReadonlyMap<string, Pick<DataCount,
 }
 
 /** Takes what `sizes` say of a count, else the most there can be, and writes down which were asked for, in the order of the graph. */
-export function countsAt(
-  nodes: ReadonlyMap<string, Pick<DataCount, 'name' | 'node'>>,
-  sizes: Sizes,
-): { readonly counts: NonNullable<ShapeOptions['counts']>; readonly asked: ReadonlyMap<string, DataCount> } {
+export function countsAt(nodes: ReadonlyMap<string, Pick<DataCount, 'name' | 'node'>>, sizes: Sizes): AskedCounts {
   const asked = new Map<string, DataCount>()
   const counts = (id: string, most: number | undefined) => {
     const node = nodes.get(id)
@@ -42,7 +42,21 @@ export function countsAt(
     if (size !== undefined) asked.set(node!.name, { ...node!, most: size })
     return size
   }
-  return { counts, asked }
+  const passes = (id: string, { most, mayEnd }: Passes) => {
+    const node = nodes.get(id)
+    if (node === undefined || (most !== undefined && !mayEnd)) return most ?? 1
+    const size = sizes[node.name] ?? most ?? 1
+    asked.set(node.name, { ...node, most: size, passes: most === undefined ? 'one' : 'most' })
+    return size
+  }
+  return { counts, passes, asked }
+}
+
+interface AskedCounts {
+  readonly counts: NonNullable<ShapeOptions['counts']>
+  /** Of a Loop or Scan, by its id. */
+  passes(id: string, known: Passes): number
+  readonly asked: ReadonlyMap<string, DataCount>
 }
 
 /**
@@ -51,10 +65,12 @@ export function countsAt(
  */
 export function decisiveCounts(asked: readonly DataCount[], total: (sizes: Sizes) => number | null): DataCount[] {
   const all = total({})
-  if (asked.length === 0 || total(sizesOf(asked, () => 1)) === all) return []
+  // One pass is what is counted where nothing is known of their number.
+  const other = ({ passes }: DataCount) => (passes === 'one' ? 2 : 1)
+  if (asked.length === 0 || total(sizesOf(asked, other)) === all) return []
   const decisive: DataCount[] = []
   for (const count of [...asked].reverse())
-    if (total({ ...sizesOf(decisive, ({ most }) => most), [count.name]: 1 }) !== all) decisive.unshift(count)
+    if (total({ ...sizesOf(decisive, ({ most }) => most), [count.name]: other(count) }) !== all) decisive.unshift(count)
   return decisive
 }
 

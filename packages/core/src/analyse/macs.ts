@@ -1,6 +1,8 @@
+import { flattened } from '@pare/axes'
 import {
   attributesOf,
   elementCount,
+  keyOf,
   type Model,
   type Node,
   operatorName,
@@ -13,6 +15,7 @@ import type { Rows, Weight } from '../contract/contract.js'
 import { weightsOf } from './analyse.js'
 import { countingNodes, countsAt, type DataCount, decisiveCounts, sizesOf } from './data-counts.js'
 import { type AxisSizes, openAxesOf, shapeOptionsAt } from './open-sizes.js'
+import { repetitionsOf, timesOf } from './passes.js'
 
 /** Multiply-accumulates of products with weights. */
 export interface MacCount {
@@ -60,17 +63,27 @@ interface Counted extends Pick<MacCount, 'weights' | 'reason'> {
 }
 
 async function countedAt(model: Model, sizes: AxisSizes): Promise<Counted> {
-  const infer = await shapesOf(model)
-  const weights = weightsOf(model)
-  const paths = pathsOf(model)
+  // Only there shapes in the bodies of loops are known.
+  const flat = flattened(model).model
+  const infer = await shapesOf(flat)
+  const weights = weightsOf(flat)
+  const paths = pathsOf(flat)
+  const repetitions = repetitionsOf(flat)
   const counting = countingNodes(model)
   let first: Counted | undefined
   let empty: Counted | undefined
   for (const choice of await choicesFor(model, sizes)) {
     const options = await shapeOptionsAt(model, choice)
     const countWith = (stated: AxisSizes) => {
-      const { counts, asked } = countsAt(counting, { ...sizes, ...stated })
-      return { ...countAt({ weights, paths, shapes: infer({ ...options, counts }).shapes }), asked }
+      const { counts, passes, asked } = countsAt(counting, { ...sizes, ...stated })
+      const first = infer({ ...options, counts })
+      const runs = (shapes: Shapes) => repetitions.map((each) => ({ ...each, passes: passes(each.id, each.passes(shapes)) }))
+      const known = runs(first)
+      // What a Loop collects has as many positions as it has passes.
+      const collected = new Map(known.map((each) => [each.id, each.passes]))
+      const shapes =
+        known.length === 0 ? first : infer({ ...options, counts: (id, most) => collected.get(id) ?? counts(id, most) })
+      return { ...countAt({ weights, paths, repetitions: runs(shapes), shapes: shapes.shapes }), asked }
     }
     const count = { ...countWith({}), choice, countWith }
     first ??= count
@@ -101,25 +114,27 @@ async function choicesFor(model: Model, sizes: AxisSizes): Promise<readonly Axis
 interface Counting {
   readonly weights: readonly Weight[]
   readonly paths: ReadonlyMap<Node, string>
+  readonly repetitions: Parameters<typeof timesOf>[1]
   readonly shapes: Shapes['shapes']
 }
 
 /** Of the branches of an If that one counts which computes most: only one of them runs. */
-function countAt({ weights, paths, shapes }: Counting): Pick<MacCount, 'weights' | 'reason'> {
+function countAt({ weights, paths, repetitions, shapes }: Counting): Pick<MacCount, 'weights' | 'reason'> {
   const counts = new Map(weights.map(({ id }) => [id, 0]))
   const branches = new Map<string, Map<string, Branch>>()
   const main: Branch = { macs: new Map() }
   for (const { id, rows, uses } of weights) {
     for (const { node, name } of uses) {
       const path = paths.get(node) ?? ''
-      const branch = branchAt(path, branches) ?? main
+      const branch = branchAt(`${path}${keyOf(node)}`, branches) ?? main
       const value = readsEach(node) ? node.inputs[0]! : node.outputs[0]!
       const measured = shapes.get(`${path}${value}`)
       if (measured === undefined) {
         branch.reason ??= `the shape of '${value}' at ${operatorName(node)} '${name}' does not follow from the model`
         continue
       }
-      branch.macs.set(id, (branch.macs.get(id) ?? 0) + macsOf(node, rows, measured))
+      const macs = macsOf(node, rows, measured) * timesOf(keyOf(node), repetitions)
+      branch.macs.set(id, (branch.macs.get(id) ?? 0) + macs)
     }
   }
   const taken = [main, ...[...branches.values()].map((sides) => largest([...sides.values()]))]
@@ -136,9 +151,9 @@ interface Branch {
   reason?: string
 }
 
-/** The branch of the outermost If that a graph is in. */
-function branchAt(path: string, branches: Map<string, Map<string, Branch>>): Branch | undefined {
-  const [, choice, side] = /^(.*?)\.(then|else)_branch\//.exec(path) ?? []
+/** The branch of the outermost If that a node is in, by its id. */
+function branchAt(id: string, branches: Map<string, Map<string, Branch>>): Branch | undefined {
+  const [, choice, side] = /^(.*?)\.(then|else)_branch\//.exec(id) ?? []
   if (choice === undefined || side === undefined) return undefined
   const sides = branches.get(choice) ?? new Map<string, Branch>()
   branches.set(choice, sides)
@@ -175,7 +190,7 @@ function macsOf(node: Node, { batch, before, out, after }: Rows, measured: reado
   return elementCount(measured) * (op === 'ConvTranspose' ? out * after : before * after)
 }
 
-/** The way to the graph that a node stands in, as in `Shapes`. */
+/** The way to the function that a node stands in, as in `Shapes`. */
 function pathsOf(model: Model): ReadonlyMap<Node, string> {
   const paths = new Map<Node, string>()
   visitNodes(model, (node, { path }) => {

@@ -30,3 +30,16 @@ describe('what weights of a recurrent layer meet', () => {
     expect(layer(1, 5).map((weight) => isWithinLayer(weight, squares('output')))).toEqual([true, true])
   })
 })
+
+it('of weights that are gathered for each token nothing is measured, and the reason says so', () => {
+  const [weight] = weightsOf(
+    parseText(
+      `g (float[N, 1, 1, 4] x, int64[N, 2] which) => (float[N, 2, 1, 6] y) <float[5, 4, 6] w> { some = Gather(w, which) y = MatMul(x, some) }`,
+      { w: new Float32Array(120) },
+    ),
+  )
+  expect(inputSite(weight!, weight!.uses[0]!)).toBe(
+    "Gather 'some' takes some of it for each token, and what each meets is not measured",
+  )
+  expect(isWithinLayer(weight!, squares('input'))).toBe(true)
+})

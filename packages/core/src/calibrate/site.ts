@@ -28,7 +28,8 @@ export interface Patches {
 }
 
 /** What is multiplied with a weight where it is used, or why that is not measured. */
-export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }: WeightUse): StatisticSite | string {
+export function inputSite({ tensor: { shape } }: Weight, { node, input, floats, gather }: WeightUse): StatisticSite | string {
+  if (gather !== undefined) return taken(gather)
   const [first = '', second = ''] = node.inputs
   const isSecond = input === 1
   switch (operatorName(node)) {
@@ -83,14 +84,18 @@ function stacked(value: string, shape: readonly number[], axis: number): Statist
 
 const stackAxes = (shape: readonly number[]) => shape.slice(0, -2).map((_, i) => i - shape.length)
 
+const taken = (gather: string) => `${gather} takes some of it for each token, and what each meets is not measured`
+
 const multiplied = (node: Node) => `what ${operatorName(node)} multiplies it with is not measured`
 
-/** Whether a weight meets what nobody outside sees: the states of a recurrent layer, what a router sends to an expert. */
+/** Whether a weight meets what nobody outside sees: the states of a recurrent layer, what a router sends to an expert, or where the weight itself is taken for each token. */
 export function isWithinLayer(weight: Weight, needs: Readonly<Record<string, Statistic>>): boolean {
   const isUnseen = (use: WeightUse, { at }: Statistic) =>
     typeof (at === 'input' ? inputSite(weight, use) : outputSite(weight, use)) === 'string'
   return weight.uses.every(
-    (use) => CLOSED.has(operatorName(use.node)) && Object.values(needs).some((statistic) => isUnseen(use, statistic)),
+    (use) =>
+      (use.gather !== undefined || CLOSED.has(operatorName(use.node))) &&
+      Object.values(needs).some((statistic) => isUnseen(use, statistic)),
   )
 }
 
@@ -107,7 +112,8 @@ function windows(value: string, { node, shape }: { readonly node: Node; readonly
 }
 
 /** What comes out where the weight is used, or why that is not measured. */
-export function outputSite({ tensor: { shape } }: Weight, { node, input }: WeightUse): StatisticSite | string {
+export function outputSite({ tensor: { shape } }: Weight, { node, input, gather }: WeightUse): StatisticSite | string {
+  if (gather !== undefined) return taken(gather)
   const value = node.outputs[0]!
   switch (operatorName(node)) {
     case 'MatMul':

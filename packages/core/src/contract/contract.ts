@@ -218,6 +218,8 @@ export interface WeightUse {
   readonly name: string
   /** Where a weight of integers meets integers: the floats that these were rounded from, if a node before makes them so. */
   readonly floats?: string
+  /** Where the node meets some of several weights that are stored as one, those of the experts of each token: what takes them, as messages have it. */
+  readonly gather?: string
 }
 
 /** A traced value. Opaque: only `Ops` make and combine them. */

@@ -56,12 +56,13 @@ function visitAll(nodes: readonly Node[], scope: NameScope, walk: Walk): void {
     if (++walk.visits > MOST_VISITS) throw tooManyVisits()
     walk.visit(node, scope, nodeId(scope.path, node))
     for (const attribute of node.attributes.values()) {
+      if (attribute.kind !== 'graph' && attribute.kind !== 'graphs') continue
       for (const { graph, name } of graphsOf(attribute)) {
         const path = graphPath(scope.path, node, name)
         visitAll(graph.nodes, graphScope(graph, { path, opsets: scope.opsets, outer: scope }), walk)
       }
     }
-    const callee = walk.functions.get(functionKey(node.domain, node.op))
+    const callee = walk.functions.size === 0 ? undefined : walk.functions.get(functionKey(node.domain, node.op))
     if (callee !== undefined) visitCall(callee, { node, scope }, walk)
   }
 }
@@ -107,16 +108,44 @@ interface Surroundings {
 }
 
 function graphScope(graph: Graph, { path, opsets, outer }: Surroundings): NameScope {
-  const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, { tensor, id: `${path}${tensor.name}` }]))
-  const own = new Set(graph.inputs.map((value) => value.name))
-  const outside = (name: string): NameScope | undefined => (own.has(name) ? undefined : outer)
+  const { tensors, inputs, makers } = namesOf(graph, path)
+  const outside = (name: string): NameScope | undefined => (inputs.has(name) ? undefined : outer)
   return scopeOf({
     path,
     opsets,
-    nodes: graph.nodes,
+    makers,
     constant: (name) => tensors.get(name) ?? outside(name)?.constant(name),
     producer: (name) => (tensors.has(name) ? undefined : outside(name)?.producer(name)),
   })
+}
+
+interface GraphNames {
+  readonly path: string
+  readonly tensors: ReadonlyMap<string, Constant>
+  readonly inputs: ReadonlySet<string>
+  readonly makers: ReadonlyMap<string, Node>
+}
+
+// A graph never changes, and is walked through again and again.
+const remembered = new WeakMap<Graph, GraphNames>()
+
+function namesOf(graph: Graph, path: string): GraphNames {
+  const memo = remembered.get(graph)
+  if (memo?.path === path) return memo
+  const names = {
+    path,
+    tensors: new Map(graph.initializers.map((tensor) => [tensor.name, { tensor, id: `${path}${tensor.name}` }])),
+    inputs: new Set(graph.inputs.map(({ name }) => name)),
+    makers: makersOf(graph.nodes),
+  }
+  remembered.set(graph, names)
+  return names
+}
+
+function makersOf(nodes: readonly Node[]): ReadonlyMap<string, Node> {
+  const makers = new Map<string, Node>()
+  for (const node of nodes) for (const output of node.outputs) if (output !== '') makers.set(output, node)
+  return makers
 }
 
 function callScope(callee: LocalFunction, call: Node, caller: NameScope): NameScope {
@@ -124,7 +153,7 @@ function callScope(callee: LocalFunction, call: Node, caller: NameScope): NameSc
   return scopeOf({
     path: functionPath(callee),
     opsets: callee.opsets,
-    nodes: callee.nodes,
+    makers: makersOf(callee.nodes),
     constant: (name) => caller.constant(operands.get(name) ?? ''),
     producer: () => undefined,
   })
@@ -133,40 +162,45 @@ function callScope(callee: LocalFunction, call: Node, caller: NameScope): NameSc
 interface Names {
   readonly path: string
   readonly opsets: ReadonlyMap<string, number>
-  readonly nodes: readonly Node[]
+  readonly makers: ReadonlyMap<string, Node>
   /** Names that no node here makes. */
   readonly constant: (name: string) => Constant | undefined
   readonly producer: (name: string) => Node | undefined
 }
 
-function scopeOf({ path, opsets, nodes, constant, producer }: Names): NameScope {
-  const makers = new Map<string, Node>()
-  for (const node of nodes) for (const output of node.outputs) if (output !== '') makers.set(output, node)
+function scopeOf({ path, opsets, makers, constant, producer }: Names): NameScope {
   return {
     path,
     opsets,
     constant(name) {
+      const maker = makers.get(name)
+      if (maker === undefined) return constant(name)
+      if (!isCopy(maker)) return constantOf(maker, path)
       const source = behindIdentity(name)
       const node = makers.get(source)
       return node === undefined ? constant(source) : constantOf(node, path)
     },
     producer(name) {
+      const maker = makers.get(name)
+      if (maker !== undefined && !isCopy(maker)) return maker
       const source = behindIdentity(name)
       return makers.get(source) ?? producer(source)
     },
   }
 
-  /** The name that a chain of Identity nodes copies. It has no more steps than there are nodes; in a damaged graph it is a circle. */
+  /** The name that a chain of Identity nodes copies. It has no more steps than there are values; in a damaged graph it is a circle. */
   function behindIdentity(name: string): string {
     let source = name
-    for (let step = 0; step < nodes.length; step++) {
+    for (let step = 0; step < makers.size; step++) {
       const node = makers.get(source)
-      if (node?.op !== 'Identity' || node.domain !== '' || node.inputs[0] === undefined) return source
-      source = node.inputs[0]
+      if (node === undefined || !isCopy(node)) return source
+      source = node.inputs[0]!
     }
     return source
   }
 }
+
+const isCopy = ({ op, domain, inputs }: Node) => op === 'Identity' && domain === '' && inputs[0] !== undefined
 
 function constantOf(node: Node, path: string): Constant | undefined {
   const tensor = tensorIn(node)

@@ -52,11 +52,11 @@ export async function factsOf(model: Model, { unnamed = 'alike', hasCounts = fal
   }
   return {
     // A value in one branch may be known from the sizes that fit this branch alone.
-    shapes: new Map(
+    shapes: joined(
       pairs
         .filter(({ scale, branch }, i) => i === 0 || (branch && scale === pairs[0]!.scale))
         .toReversed()
-        .flatMap(({ first }) => [...first.shapes]),
+        .map(({ first }) => first.shapes),
     ),
     isFixed,
     dims(value) {
@@ -66,8 +66,9 @@ export async function factsOf(model: Model, { unnamed = 'alike', hasCounts = fal
       return a.map((size, axis) => (isFixed(value, axis) ? size : `${size}|${b[axis]}`))
     },
     constant(value) {
-      const [first, ...others] = knowing(value)
-      const constant = first?.values.get(value)
+      const constant = samples.find(({ shapes }) => shapes.has(value))?.values.get(value)
+      if (constant === undefined) return undefined
+      const [, ...others] = knowing(value)
       return others.length > 0 && others.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
     },
     isZero(value) {
@@ -78,11 +79,20 @@ export async function factsOf(model: Model, { unnamed = 'alike', hasCounts = fal
       return false
     },
     elements(value) {
+      if (!samples.some(({ values }) => values.has(value))) return undefined
       const [first, ...others] = knowing(value).map(({ values }) => values.get(value)?.numbers)
       if (others.length === 0 || others.some((sample) => sample?.length !== first?.length)) return undefined
       return first?.map((number, i) => (others.every((sample) => Object.is(sample![i], number)) ? number : undefined))
     },
   }
+}
+
+/** Of what several say of a value the last. */
+function joined(all: readonly Shapes['shapes'][]): Shapes['shapes'] {
+  if (all.length === 1) return all[0]!
+  const shapes = new Map(all[0])
+  for (const others of all.slice(1)) for (const [name, shape] of others) shapes.set(name, shape)
+  return shapes
 }
 
 function isSame(a: InferenceFacts | undefined, b: InferenceFacts | undefined): boolean {
@@ -153,9 +163,14 @@ async function inferOften(model: Model, { unnamed, hasCounts }: Required<FactOpt
 
 /** How many values have a shape and elements at both choices, and, where that is equal, how many axes are more than one position. */
 function coverage({ first: a, second: b }: Pair): number {
-  const both = [...a.shapes].filter(([name, shape]) => b.shapes.has(name) && shape.every((size) => size > 0))
-  const axes = both.flatMap(([, shape]) => shape)
-  return both.length + axes.filter((size) => size > 1).length / (axes.length + 1)
+  let [both, axes, long] = [0, 0, 0]
+  for (const [name, shape] of a.shapes) {
+    if (!b.shapes.has(name) || !shape.every((size) => size > 0)) continue
+    both++
+    axes += shape.length
+    for (const size of shape) if (size > 1) long++
+  }
+  return both + long / (axes + 1)
 }
 
 /** Two choices of sizes that differ in each. */

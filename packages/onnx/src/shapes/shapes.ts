@@ -204,7 +204,11 @@ class Inference implements Shapes {
   }
 
   #hasRule({ domain, op }: Node): boolean {
-    return ruleOf(domain, op) !== undefined || this.#functions.has(`${domain}.${op}`)
+    return ruleOf(domain, op) !== undefined || this.#functionOf({ domain, op }) !== undefined
+  }
+
+  #functionOf({ domain, op }: Pick<Node, 'domain' | 'op'>): LocalFunction | undefined {
+    return this.#functions.size === 0 ? undefined : this.#functions.get(`${domain}.${op}`)
   }
 
   /** What the model says of a value that no rule tells, in numbers and in symbols of its inputs. */
@@ -216,7 +220,7 @@ class Inference implements Shapes {
   #outputs(original: Node, place: Place): Facts {
     if (++this.#visits > MOST_VISITS) throw tooManyVisits()
     const node = withAttributes(original, place.attributes)
-    const callee = this.#functions.get(`${node.domain}.${node.op}`)
+    const callee = this.#functionOf(node)
     if (callee !== undefined) return this.#call(callee, node, place)
     return ruleOf(node.domain, node.op)?.(this.#callOf(node, place)) ?? []
   }
@@ -249,7 +253,7 @@ class Inference implements Shapes {
   readonly #factOf = (tensor: Tensor): Fact => ({ shape: tensor.shape, value: this.#constants.get(tensor) })
 
   #keep(place: Place, name: string, fact: Fact | undefined): void {
-    if (name === '' || !fact?.shape?.every((size) => Number.isSafeInteger(size) && size >= 0)) return
+    if (name === '' || fact?.shape === undefined || !fact.shape.every(isSize)) return
     place.names.set(name, fact)
     this.#record(`${place.path}${name}`, fact)
   }
@@ -260,21 +264,29 @@ class Inference implements Shapes {
     const differs =
       before !== undefined && (before.length !== shape!.length || before.some((size, axis) => size !== shape![axis]))
     if (differs) this.#several.add(id)
-    if (this.#several.has(id)) {
+    if (this.#several.size > 0 && this.#several.has(id)) {
       this.shapes.delete(id)
       this.values.delete(id)
       return
     }
     this.shapes.set(id, shape!)
-    if (value !== undefined && before === undefined) this.values.set(id, value)
-    else this.values.delete(id)
+    if (before !== undefined) this.values.delete(id)
+    else if (value !== undefined) this.values.set(id, value)
   }
+}
+
+const isSize = (size: number) => Number.isSafeInteger(size) && size >= 0
+
+const isReference = (attribute: Attribute): boolean => attribute.proto.refAttrName !== ''
+
+function hasReference({ attributes }: Node): boolean {
+  for (const attribute of attributes.values()) if (isReference(attribute)) return true
+  return false
 }
 
 /** The node with what its attributes refer to in place of the references; a reference to nothing is an attribute left out. */
 function withAttributes(node: Node, callerAttributes: ReadonlyMap<string, Attribute> | undefined): Node {
-  const isReference = (attribute: Attribute): boolean => attribute.proto.refAttrName !== ''
-  if (![...node.attributes.values()].some(isReference)) return node
+  if (!hasReference(node)) return node
   const attributes = new Map<string, Attribute>()
   for (const [name, attribute] of node.attributes) {
     const actual = isReference(attribute) ? callerAttributes?.get(attribute.proto.refAttrName) : attribute

@@ -40,19 +40,21 @@ function instanceNormalization(site: AxisSite): void {
   for (const parameter of [1, 2]) site.tie(site.input(parameter)?.[0], out[1])
 }
 
-/** Channels = groups × channels of a group; statistics over the latter. Scale and bias: of groups (opset 18) or of channels (21). */
+/**
+ * Channels = groups × channels of a group; statistics over the latter, so that groups may go whole. Scale and bias: of groups (opset 18) or of channels (21).
+ */
 function groupNormalization(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   const groups = site.int('num_groups', 0)
   if (x?.[1] === undefined || out === undefined || groups < 1 || x[1].size % groups !== 0) return
-  const inner = atom(x[1].size / groups)
+  const [outer, inner] = [atom(groups), atom(x[1].size / groups)]
   site.role('norm', inner)
   site.tie(x[0], out[0])
-  site.tie(x[1], productOf([atom(groups, `GroupNormalization '${site.name}' counts its groups`), inner]))
+  site.tie(x[1], productOf([outer, inner]))
   site.tie(x[1], out[1])
   for (const parameter of [1, 2]) {
     const axis = site.input(parameter)?.[0]
-    if (axis?.size === out[1]!.size && axis.size !== groups) site.tie(axis, out[1])
+    site.tie(axis, axis?.size === out[1]!.size ? out[1] : outer)
   }
 }
 

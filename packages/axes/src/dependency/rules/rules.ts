@@ -12,6 +12,7 @@ import { normalize } from './normalize.js'
 import { quantisedLayers } from './quantised-layers.js'
 import { quantize } from './quantize.js'
 import { recurrent } from './recurrent.js'
+import { spectrum } from './spectrum.js'
 
 /**
  * What each operator does to axes, by name. To teach another operator, add a line: tie axes that keep their positions, say which are summed over,
@@ -45,6 +46,7 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
   ...arrange,
   ...image,
   ...index,
+  ...spectrum,
   ...quantize,
   ...quantisedLayers,
 ])

@@ -113,12 +113,12 @@ describe('normalisations', () => {
     [
       'GroupNormalization, a scale for each channel',
       { ...image('k = GroupNormalization<num_groups = 2>(h, s, b)', 'float[8] s, float[8] b'), opset: 21 },
-      'w 2!*4a 5! 1 1, v 2! 2!*4a 1 1, s 2!*4a, b 2!*4a',
+      'w 2a*4b 5! 1 1, v 2! 2a*4b 1 1, s 2a*4b, b 2a*4b',
     ],
     [
       'GroupNormalization, a scale for each group',
       image('k = GroupNormalization<num_groups = 2>(h, s, b)', 'float[2] s, float[2] b'),
-      'w 2!*4a 5! 1 1, v 2! 2!*4a 1 1, s 2!, b 2!',
+      'w 2a*4b 5! 1 1, v 2! 2a*4b 1 1, s 2a, b 2a',
     ],
     ['LRN', image('k = LRN<size = 3>(h)'), 'w 8! 5! 1 1, v 2! 8! 1 1'],
   ])('%s', async (_, tiny, expected) => expect(await axesOf(tiny, namesOf(expected))).toBe(expected))

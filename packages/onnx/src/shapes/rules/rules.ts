@@ -8,6 +8,7 @@ import { choice, nested } from './nested.js'
 import { pick } from './pick.js'
 import { reduction } from './reduction.js'
 import type { Facts, OperatorCall, ShapeRule, ShapeRules } from './rule.js'
+import { spectrum } from './spectrum.js'
 
 function constant(call: OperatorCall): Facts {
   const tensor = call.tensor('value')
@@ -31,6 +32,7 @@ const ONNX: ShapeRules = {
   ...convolution,
   ...matrix,
   ...reduction,
+  ...spectrum,
   If: choice,
   Constant: constant,
 }
