@@ -8,7 +8,7 @@ import { idsOf, type TokenizerJson } from './tokenizer.js'
  */
 export function listedIds(tokenizer: TokenizerJson, list: string, where: string): Set<number> {
   const ids = idsOf(tokenizer)
-  const known = new Set(ids.values())
+  const all = new Set(ids.values())
   const kept = new Set<number>()
   const scripts = new Set<string>()
   const unknown: string[] = []
@@ -19,7 +19,7 @@ export function listedIds(tokenizer: TokenizerJson, list: string, where: string)
     if (line.trim() === '' || line.startsWith('# ')) continue
     const [, kind, value = ''] = /^(id|language|script):(\S+)\s*$/.exec(line) ?? []
     const token = ids.get(line) ?? ids.get(`▁${line}`) ?? ids.get(`Ġ${line}`)
-    const id = kind === 'id' && known.has(Number(value)) ? Number(value) : kind === undefined ? token : undefined
+    const id = kind === 'id' && all.has(Number(value)) ? Number(value) : kind === undefined ? token : undefined
     const own = kind === 'language' ? scriptsOf(value) : kind === 'script' && isScript(value) ? [value] : undefined
     if (id !== undefined) kept.add(id)
     else if (own !== undefined) for (const script of own) scripts.add(script)

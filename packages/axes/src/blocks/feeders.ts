@@ -23,7 +23,9 @@ export function feedersOf(flow: Flow, region: Region): Feeders {
     const behind = others.flatMap((reader) => {
       const { reads, makes, weighs } = steps[reader]!
       const isEnd = makes.every((made) => readers.has(made) || outputs.has(made))
-      return reads.length > 1 || weighs || !isEnd || makes.includes(region.from) ? [undefined] : [[reader], ...makes.map(passingOn)]
+      return reads.length > 1 || weighs || !isEnd || makes.includes(region.from)
+        ? [undefined]
+        : [[reader], ...makes.map(passingOn)]
     })
     return behind.includes(undefined) ? undefined : behind.flatMap((each) => each ?? [])
   }

@@ -42,10 +42,10 @@ export function settleExperts(facts: SettledFacts): WrittenOut {
   }
   const axes = competing(routing)
   // Most models have no experts.
-  let known: Paths | undefined
+  let memo: Paths | undefined
   const paths = () => {
-    known ??= pathsOf(facts)
-    return known
+    memo ??= pathsOf(facts)
+    return memo
   }
   const stacked = stackedAxes(constants)
   const grouped = new Set<Axis>()

@@ -59,10 +59,10 @@ function findQuantised(model: Model): Quantisation {
   const tensors = new Map<string, QuantisedTensor>()
   const scales = new Set<Tensor>()
   // Only products of integers are followed to what stands behind them.
-  let known: Uses | undefined
+  let memo: Uses | undefined
   const uses = () => {
-    known ??= usesOf(model.graph)
-    return known
+    memo ??= usesOf(model.graph)
+    return memo
   }
   visitNodes(model, (node, scope) => {
     const at = (input: number | undefined) => (input === undefined ? undefined : scope.constant(node.inputs[input] ?? ''))

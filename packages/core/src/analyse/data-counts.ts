@@ -1,5 +1,5 @@
 import { keyOf, type Model, type Node, operatorName, type ShapeOptions, visitNodes } from '@pare/onnx'
-import type { Passes } from './passes.js'
+import type { PassCount } from './passes.js'
 
 type Sizes = Readonly<Record<string, number>>
 
@@ -42,7 +42,7 @@ export function countsAt(nodes: ReadonlyMap<string, Pick<DataCount, 'name' | 'no
     if (size !== undefined) asked.set(node!.name, { ...node!, most: size })
     return size
   }
-  const passes = (id: string, { most, mayEnd }: Passes) => {
+  const passes = (id: string, { most, mayEnd }: PassCount) => {
     const node = nodes.get(id)
     if (node === undefined || (most !== undefined && !mayEnd)) return most ?? 1
     const size = sizes[node.name] ?? most ?? 1
@@ -55,7 +55,7 @@ export function countsAt(nodes: ReadonlyMap<string, Pick<DataCount, 'name' | 'no
 interface AskedCounts {
   readonly counts: NonNullable<ShapeOptions['counts']>
   /** Of a Loop or Scan, by its id. */
-  passes(id: string, known: Passes): number
+  passes(id: string, own: PassCount): number
   readonly asked: ReadonlyMap<string, DataCount>
 }
 

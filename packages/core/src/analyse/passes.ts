@@ -7,10 +7,10 @@ export interface Repetition {
   /** How ids of what is in the body begin. */
   readonly path: string
   /** Passes at the sizes that shapes were inferred for. */
-  passes(shapes: Shapes): Passes
+  passes(shapes: Shapes): PassCount
 }
 
-export interface Passes {
+export interface PassCount {
   /** Undefined: only data decide. */
   readonly most: number | undefined
   /** Whether a condition may end it before. */

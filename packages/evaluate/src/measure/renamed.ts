@@ -87,12 +87,12 @@ async function runnerOf(session: Session, path: string) {
   const isWhole = session.inputs.every((input) => input.name === tokens || canFill(input))
   if (isWhole) return { inputs: session.inputs, run: (batch: Batch) => session.runBatch(batch) }
   await using file = await openModel(path)
-  const known = { symbols: await symbolsOf(file.model), integers: integersOf(file.model), run: 0 }
+  const common = { symbols: await symbolsOf(file.model), integers: integersOf(file.model), run: 0 }
   return {
     inputs: session.inputs.filter(({ name }) => name === tokens),
     async run(batch: Batch) {
       const ids = tokensOf(batch)
-      const made = makeUp(session.inputs, { ...known, sizes: [batch.size, ids.shape[1]!, PAST] })
+      const made = makeUp(session.inputs, { ...common, sizes: [batch.size, ids.shape[1]!, PAST] })
       const arrays = await session.runAll({ ...made, [batch.tokens!]: ids })
       return Object.fromEntries(session.outputs.map(({ name }, i) => [name, arrays[i]!]))
     },

@@ -11,8 +11,8 @@ export const spectrum: readonly [string, AxisRule][] = [
 /** Along one axis at all positions of the others; the last holds real and imaginary parts. */
 function dft(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
-  const given = site.opset < 20 ? site.int('axis', 1) : site.input(2) === undefined ? -2 : site.value(2)?.[0]
-  if (x === undefined || out === undefined || given === undefined) return
-  const over = fromFront(given, x.length)
-  tieAll(site, x, out, (axis) => axis === over || axis === x.length - 1)
+  const axis = site.opset < 20 ? site.int('axis', 1) : site.input(2) === undefined ? -2 : site.value(2)?.[0]
+  if (x === undefined || out === undefined || axis === undefined) return
+  const over = fromFront(axis, x.length)
+  tieAll(site, x, out, (at) => at === over || at === x.length - 1)
 }

@@ -123,17 +123,17 @@ export interface NamedModel {
 
 /** Tokens of all files, and the ids that any of them compares with. Throws PareError where they have not as many. */
 async function commonVocabulary(models: readonly NamedModel[]): Promise<{ size: number; compared: readonly number[] }> {
-  const found: { path: string; size: number; compared: readonly number[] }[] = []
+  const tables: { path: string; size: number; compared: readonly number[] }[] = []
   for (const { model, path } of models) {
     const { size, compared } = await findVocabulary(model).catch((error: unknown) => {
       if (!(error instanceof PareError)) throw error
       throw new PareError(`${basename(path)}: ${error.message}`, { hint: error.hint, cause: error })
     })
-    found.push({ path, size, compared: compared.flatMap(({ ids }) => ids) })
+    tables.push({ path, size, compared: compared.flatMap(({ ids }) => ids) })
   }
-  const [first, ...others] = found as [(typeof found)[number], ...typeof found]
+  const [first, ...others] = tables as [(typeof tables)[number], ...typeof tables]
   const other = others.find(({ size }) => size !== first.size)
-  if (other === undefined) return { size: first.size, compared: found.flatMap(({ compared }) => compared) }
+  if (other === undefined) return { size: first.size, compared: tables.flatMap(({ compared }) => compared) }
   throw new PareError(
     `${basename(first.path)} has ${first.size} tokens, and ${basename(other.path)} ${other.size}: they share no tokenizer.`,
     { hint: 'name one of the files, with its own tokenizer.json: --tokenizer tokenizer.json' },

@@ -48,9 +48,9 @@ export function promptEntries(head: Row, { opened, encoder, length, writing, exa
             throw new PareError(`${row.where}: the tokenizer makes no token of the prompt.`, { hint: 'leave the row out.' })
           const cut = Math.max(0, ids.length - room)
           // What an encoder reads keeps its end token.
-          const given = isApart && cut > 0 ? [...ids.slice(0, room - 1), ids.at(-1)!] : ids.slice(cut)
-          const prompt = { ids: given, expected: asked.expected }
-          return { text: asked.text, asked: { prompt }, length: given.length + (isApart ? 0 : maxTokens), isShortened: cut > 0 }
+          const tokens = isApart && cut > 0 ? [...ids.slice(0, room - 1), ids.at(-1)!] : ids.slice(cut)
+          const prompt = { ids: tokens, expected: asked.expected }
+          return { text: asked.text, asked: { prompt }, length: tokens.length + (isApart ? 0 : maxTokens), isShortened: cut > 0 }
         }),
       )
     },

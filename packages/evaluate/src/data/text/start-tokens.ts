@@ -15,8 +15,8 @@ export interface StartTokens {
 export async function startTokens(tokenizer: string, { trusted }: { readonly trusted: boolean }): Promise<StartTokens> {
   const folder = dirname(tokenizer)
   const names = BESIDE_TOKENIZER.ends
-  const found = await Promise.all(names.map((name) => besideFile<StartConfig>([folder], name, { trusted, root: folder })))
-  const configs = found.flatMap((each) => (each === undefined ? [] : [{ ...each.content, ...each.content.model }]))
+  const files = await Promise.all(names.map((name) => besideFile<StartConfig>([folder], name, { trusted, root: folder })))
+  const configs = files.flatMap((each) => (each === undefined ? [] : [{ ...each.content, ...each.content.model }]))
   const first = (key: keyof StartConfig) => configs.map((config) => config[key]).find((id) => typeof id === 'number')
   const start = first('decoder_start_token_id') ?? first('bos_token_id')
   const forced = first('forced_bos_token_id')

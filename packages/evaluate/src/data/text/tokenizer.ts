@@ -139,9 +139,9 @@ async function render(
     const text = name.endsWith('_token') ? textOf(token) : undefined
     return text === undefined ? [] : [[name, text] as const]
   })
-  const given = tools === undefined || tools === null ? {} : { tools }
+  const offer = tools === undefined || tools === null ? {} : { tools }
   try {
-    return new Template(template).render({ ...Object.fromEntries(tokens), ...given, messages, add_generation_prompt: isAsking })
+    return new Template(template).render({ ...Object.fromEntries(tokens), ...offer, messages, add_generation_prompt: isAsking })
   } catch (cause) {
     throw new PareError(`${where}: the chat_template refuses the messages (${(cause as Error).message}).`, {
       hint: 'expected messages such as [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].',

@@ -111,15 +111,15 @@ async function runOnce(
     encoder_attention_mask: encoded.mask,
     use_cache_branch: numbers([1], Float64Array.of(Number(before > 0))),
   }
-  const given = decoder.inputs
+  const arrays = decoder.inputs
     .filter(({ name }) => Object.hasOwn(own, name))
     .map((input) => [input.name, arrayFor(input, own[input.name]!)] as const)
-  const name = given.find(([, array]) => array.shape === tokens.shape)?.[0]
+  const name = arrays.find(([, array]) => array.shape === tokens.shape)?.[0]
   if (name === undefined)
     throw new PareError(`${decoder.name}: no input for token ids, expected input_ids or decoder_input_ids.`, {
       hint: 'export the model with optimum: its decoders have one.',
     })
-  const inputs = inputsFor(decoder.inputs, { first, size, inputs: { ...Object.fromEntries(given), ...past }, tokens: name })
+  const inputs = inputsFor(decoder.inputs, { first, size, inputs: { ...Object.fromEntries(arrays), ...past }, tokens: name })
   const results = await decoder.runAll(inputs).catch((cause: Error) => {
     throw new PareError(`${decoder.name}: ONNX Runtime fails on ${seq} tokens behind ${before} of a cache: ${cause.message}`, {
       hint: 'check that encoder and decoder are of one export.',

@@ -32,11 +32,11 @@ export async function likelihoodsOf(session: Session, batch: Batch, { output, at
   let vocabulary = vocabularyOf(session, output)
   for (let at = 0; at < rows.length; ) {
     const run = rows.slice(at, at + rowsAtOnce(rows, at, { vocabulary, most }))
-    const given = { ...place, rows: run.map(({ ids }) => ids) }
+    const request = { ...place, rows: run.map(({ ids }) => ids) }
     const scores =
       pair === undefined
-        ? await runRows(session, given)
-        : await runDecoder(pair, { ...given, texts: run.map(({ source }) => source!) })
+        ? await runRows(session, request)
+        : await runDecoder(pair, { ...request, texts: run.map(({ source }) => source!) })
     vocabulary = scores.shape[2]!
     // What holds the probabilities themselves has a softmax at its end.
     const scale = isDistribution(scoresAt(scores, 0, 0)) ? 'probabilities' : 'logits'

@@ -7,8 +7,8 @@ const oneSide = (length: number) => Math.floor(length / 2) + 1
 function dft(call: OperatorCall): Facts {
   const x = call.shape(0)
   const isOld = call.opset < 20
-  const given = isOld ? call.int('axis', 1) : call.has(2) ? call.value(2)?.numbers[0] : -2
-  const axis = x === undefined || given === undefined ? undefined : axisOf(given, x.length)
+  const attribute = isOld ? call.int('axis', 1) : call.has(2) ? call.value(2)?.numbers[0] : -2
+  const axis = x === undefined || attribute === undefined ? undefined : axisOf(attribute, x.length)
   const length = call.has(1) ? call.value(1)?.numbers[0] : x?.[axis ?? -1]
   const isHalf = call.int('onesided', 0) === 1
   // Back from half of the frequencies to real numbers: versions differ in how many.
