@@ -103,7 +103,10 @@ function describe(looked: LookedAt) {
       ...(look.batch !== undefined && { batch: look.batch }),
       ...(look.msPerSample !== undefined && { msPerSample: look.msPerSample }),
       ...(isKnown && { runMs: passes * look.samples! * look.msPerSample! }),
-      ...{ peakMemoryBytes: look.peakMemoryBytes, notes: [...look.notes, ...look.doubts.filter((doubt) => !doubts.includes(doubt))] },
+      ...{
+        peakMemoryBytes: look.peakMemoryBytes,
+        notes: [...look.notes, ...look.doubts.filter((doubt) => !doubts.includes(doubt))],
+      },
     }),
   }
 }
