@@ -95,7 +95,7 @@ function sampleShape(
     throw new PareError(
       `${name}: ${columns.length} column${columns.length === 1 ? '' : 's'} (${listed(columns)}) for input '${input.name}' ${describe(input.type, input.shape)}, whose samples have ${free > 0 ? `a multiple of ${fixed}` : fixed} elements.`,
       {
-        hint: `the labels are in the column '${label}': where they have another name, say --label NAME (in a config, evaluate: { label: 'NAME' }). A column that is no input is left out where it is named as --group or --slice, or in a config as id. Columns of several inputs are named after them: pixels[0], pixels[1], …`,
+        hint: `the labels are in the column '${label}': where they have another name, say --label NAME (in a config, evaluate: { label: 'NAME' }). A column that is no input is left out where it is named as --group or --slice, or in a config as id. Columns of several inputs are named after them: pixels[0], pixels[1], … Several labels of a sample are ${label}[0], ${label}[1], …`,
       },
     )
   }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
 import { stackArrays } from '../rows/sample.js'
@@ -45,6 +46,17 @@ test('semicolons and tabs are taken where the header has no comma, and a comma b
 
 test('a free axis takes the columns that are left', async () => {
   expect((await parse('a,b,c,d\n1,2,3,4\n', [input('x', 'float32', ['n', 't', 2])])).get('x')?.shape).toEqual([1, 2, 2])
+})
+
+test('the numbers of rows that pandas writes are no input', async () => {
+  const read = array('float64', [1, 1, 2, 2], [1, 2, 3, 4])
+  for (const name of ['', 'Unnamed: 0']) {
+    expect((await parse(`${name},a,b,c,d\n7,1,2,3,4\n`)).get('image')).toEqual(read)
+    const table = await openCsv({ path: join(folder, 'd.csv'), name: 'd.csv', folder }, ',')
+    expect(table.notes).toEqual([expect.stringMatching(/^the first column of d\.csv is left out: .* as pandas writes/)])
+  }
+  // Two columns without a name are no such numbers.
+  await expect(parse(',a,b,c,\n7,1,2,3,4\n')).rejects.toThrow('d.csv: 5 columns')
 })
 
 test('a wrong number of columns is refused with both', async () => {
