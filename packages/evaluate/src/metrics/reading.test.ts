@@ -238,7 +238,11 @@ test('boxes in one output, or in three', async () => {
   expect(await value('map', { output: outputs.boxes, outputs, label })).toBe(1)
   await expect(measure('map', { output: outputs.boxes, label })).rejects.toThrow('expected [samples, boxes, 6]')
   // Scores of each class at each anchor, as YOLO gives them.
-  const raw = array('float32', [2, 7, 16], new Float32Array(224))
+  const raw = array(
+    'float32',
+    [2, 7, 16],
+    Array.from({ length: 224 }, () => 0),
+  )
   await expect(measure('map', { output: raw, label })).rejects.toThrow('export it with that step (of Ultralytics, nms=True;')
 })
 
