@@ -170,7 +170,7 @@ function unread(path: string): PareError {
   }
   if (extname(path).toLowerCase() === '.json') {
     return new PareError(`${path}: data of kind '.json' are not read.`, {
-      hint: 'write a .jsonl with a JSON object on each line. Of annotations as COCO has them, a line for each image: {"image": "images/1.png", "bbox": [[x, y, width, height], …], "category_id": [0, …], "iscrowd": [0, …]}, with classes as the model numbers them.',
+      hint: 'write a .jsonl with a JSON object on each line. Of annotations as COCO has them, a line for each image: {"image": "images/1.png", "bbox": [[x, y, width, height], …], "category_id": [0, …], "iscrowd": [0, …]}, with classes as the model numbers them, and boxes in pixels of the size that the model takes.',
     })
   }
   return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
