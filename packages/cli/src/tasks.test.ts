@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { withTables } from './options/tables.js'
+import { npz } from './testing/tasks/files.js'
 import { taskFolder } from './testing/tasks/folder.js'
 import { taskTable } from './testing/tasks/table.js'
 import { commandOf, HEAVY, LIGHT, type Task } from './testing/tasks/task.js'
@@ -30,6 +32,44 @@ describe.concurrent('one command judges', () => {
     expect([heavy.exitCode, heavy.model?.verdict]).toEqual([1, 'fail'])
     expect(light.model?.metric).toBe(task.metric)
     if (folder.value !== undefined) expect(light.model?.reference.metrics[task.metric]).toBeCloseTo(folder.value, 4)
+  })
+})
+
+describe('sounds in folders', () => {
+  /** The same samples as arrays, in the order of their paths. */
+  async function asArrays(folder: string): Promise<Uint8Array> {
+    const files = (await readdir(join(folder, 'val'), { recursive: true })).filter((file) => file.endsWith('.wav')).sort()
+    const waves = await Promise.all(
+      files.map(async (file) => {
+        const bytes = await readFile(join(folder, 'val', file))
+        return Array.from({ length: 40 }, (_, t) => bytes.readInt16LE(44 + 2 * t) / 32768)
+      }),
+    )
+    const labels = files.map((file) => ['bell', 'drum', 'horn'].indexOf(dirname(file)))
+    return npz({
+      x: { type: 'f4', shape: [files.length, 40], values: waves.flat() },
+      label: { type: 'i8', shape: [files.length], values: labels },
+    })
+  }
+
+  it.each([
+    ['calibration', '--criterion wanda --calibrate'],
+    ['training', '--criterion gradient --train'],
+  ])('are %s data, and decide what the same samples as arrays decide', async (_, options) => {
+    await using folder = await taskFolder(TASKS.find(({ name }) => name.startsWith('Sounds'))!)
+    const cwd = folder.path
+    await writeFile(join(cwd, 'arrays.npz'), await asArrays(cwd))
+    const [ofSounds, ofArrays] = await Promise.all(
+      ['val', 'arrays.npz'].map(async (data) => {
+        const out = `out-${data}`
+        const argv = ['prune', 'model.onnx', ...options.split(' '), data, '--sparsity', '0.5', '--out', out]
+        const { exitCode, stderr } = await pare(argv, { cwd })
+        expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' })
+        return readFile(join(cwd, out, 'model.onnx'))
+      }),
+    )
+    expect(ofSounds!.equals(ofArrays!)).toBe(true)
+    expect(ofSounds!.equals(await readFile(join(cwd, 'model.onnx')))).toBe(false)
   })
 })
 

@@ -2,7 +2,7 @@ import { clusteredF1Bounds, f1Bounds } from './f1.js'
 import { type Grouping, groupingOf, membersOf, totals } from './groups.js'
 import type { Aggregate, Drop, McNemar, Measurement, PerSample, SampleFacts } from './measurement.js'
 import { obstacles, sampleCount } from './obstacles.js'
-import { influence, type RecordPair, recordBounds, resampleRecords } from './records.js'
+import { influence, jackknifeRecords, type RecordPair, recordBounds, resampleRecords } from './records.js'
 import { type Bounds, fewGroups, groupedRatioBounds, ratioBounds, resamples } from './statistics/bootstrap.js'
 import { clusteredInterval, sharesInterval, tallyGroups } from './statistics/clustered.js'
 import { clopperPearson, type DiscordantCounts, mcnemar, proportionInterval, tally } from './statistics/proportion.js'
@@ -230,8 +230,12 @@ function pairRecords({ before, after, reference, grouping, aggregate }: Pair<'re
     sign: reference.better === 'higher' ? -1 : 1,
   }
   const resampled = resampleRecords(records, members)
-  const floor = floorOf(records, members, reference.bounded)
-  const bounds = recordBounds(resampled, fewGroups(grouping?.effective ?? members.length), floor)
+  const effective = grouping?.effective ?? members.length
+  const bounds = recordBounds(resampled, {
+    inflation: fewGroups(effective),
+    floor: floorOf(records, members, reference.bounded),
+    least: jackknifeRecords(records, members, effective),
+  })
   return { value: resampled.drop, bounds, method: 'bootstrap', finest: 1 / (resampled.drops.length + 1) }
 }
 

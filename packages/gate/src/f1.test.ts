@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { f1Bounds, macroF1 } from './f1.js'
+import { drop } from './compare.js'
+import { clusteredF1Bounds, f1Bounds, macroF1 } from './f1.js'
+import { groupingOf } from './groups.js'
 
 describe('macroF1', () => {
   test('is the mean over the classes that occur', () => {
@@ -43,5 +45,31 @@ describe('f1Bounds', () => {
 
   test('works on a single class', () => {
     expect(f1Bounds([4, 4, 4], [4, 4, 4], [4, 4, 4]).drop).toBe(0)
+  })
+})
+
+describe('clusteredF1Bounds', () => {
+  // Two classes as often as each other: macro F1 is nearly accuracy, of which the limits are exact.
+  const of = Array.from({ length: 2000 }, (_, i) => Math.floor(i / 50))
+  const label = of.map((_, i) => i % 2)
+  const wrong = (isWrong: (i: number) => boolean) => label.map((one, i) => (isWrong(i) ? 1 - one : one))
+
+  test('reaches as far as the interval of right answers where a few groups gained much', () => {
+    const isGained = (i: number) => of[i]! < 2 && i % 10 > 0
+    const reference = wrong((i) => i % 10 === 0 || isGained(i))
+    const pruned = wrong((i) => i % 10 === 0 || (of[i]! > 1 && i % 20 === 3))
+    const { drop: value, bounds } = clusteredF1Bounds(label, reference, pruned, groupingOf({ by: 'g', names: [], of })!)
+    const side = (answers: readonly number[]) => {
+      const correct = answers.map((one, i) => Number(one === label[i]))
+      return {
+        ...({ metric: 'accuracy', better: 'higher', bounded: true } as const),
+        value: correct.reduce((a, b) => a + b, 0) / correct.length,
+        samples: { kind: 'proportion' as const, correct },
+      }
+    }
+    const accuracy = drop(side(reference), side(pruned), { facts: { group: { by: 'g', names: [], of } } })
+    expect(value).toBeCloseTo(accuracy.value, 2)
+    expect(bounds(0.95)[1] - value).toBeGreaterThan(0.97 * (accuracy.interval[1] - accuracy.value))
+    expect(value - bounds(0.95)[0]).toBeGreaterThan(0.97 * (accuracy.value - accuracy.interval[0]))
   })
 })

@@ -1,5 +1,7 @@
 import { type Grouping, membersOf } from './groups.js'
-import { type Bounds, fewGroups, quantile, random, resamples } from './statistics/bootstrap.js'
+import { type Bounds, fewGroups, outer, quantile, random, resamples } from './statistics/bootstrap.js'
+import { clusteredInterval, tallyGroups } from './statistics/clustered.js'
+import { blocksOf, type Jackknife, jackknife } from './statistics/jackknife.js'
 
 /** True classes and what two models answered, as indices 0 … classes − 1. */
 interface Answers {
@@ -47,7 +49,8 @@ export function f1Bounds(
 
 /**
  * The same over groups, which are drawn whole. The imagined ones, too, are groups, of which as many samples are lost or gained as there are differing samples in
- * the group that a differing sample finds itself in; all of a group's, where no sample differs. Widened by Student's t for few groups.
+ * the group that a differing sample finds itself in; all of a group's, where no sample differs. Widened by Student's t for few groups, and never narrower than the jackknife's.
+ * Where few groups lost or gained much, none of these sees the groups that were not drawn: it also reaches as far as the interval of right answers lost and gained, in units of its own error.
  */
 export function clusteredF1Bounds(
   label: readonly number[],
@@ -67,12 +70,40 @@ export function clusteredF1Bounds(
   drops.sort()
   const drop = macroF1(label, reference) - macroF1(label, pruned)
   const inflation = fewGroups(grouping.effective)
+  const without = dropsWithout(answers, blocksOf(members))
+  const [own, ofAnswers] = [without.f1, without.accuracy].map((drops) => jackknife(drop, drops, grouping.effective)) as Both
+  const right = (answered: readonly number[]) => answered.map((one, i) => Number(one === label[i]))
+  const groups = tallyGroups(right(reference), right(pruned), grouping)
+  const lost = (sum([...groups.lost]) - sum([...groups.gained])) / label.length
+  const scale = ofAnswers.error > 0 ? own.error / ofAnswers.error : 0
   const bounds: Bounds = (level) => {
     const tail = (1 - level) / 2
     const reach = (p: number) => (quantile(drops, p) - drop) * inflation(tail)
-    return [Math.min(drop, drop + reach(tail)), Math.max(drop, drop + reach(1 - tail))]
+    const [low, high] = clusteredInterval(groups, level).map((limit) => drop + (limit - lost) * scale) as Limits
+    return outer(outer([drop + reach(tail), drop + reach(1 - tail)], own.bounds(level)), [low, high])
   }
   return { drop, bounds }
+}
+
+type Both = [Jackknife, Jackknife]
+type Limits = ReturnType<Bounds>
+
+/** The drops of macro F1 and of accuracy without each block of samples. */
+function dropsWithout({ label, reference, pruned, classes }: Answers, blocks: readonly Int32Array[]) {
+  const [before, after] = [new Confusion(classes), new Confusion(classes)]
+  const count = (i: number, times: 1 | -1) => {
+    before.add(label[i]!, reference[i]!, times)
+    after.add(label[i]!, pruned[i]!, times)
+  }
+  for (let i = 0; i < label.length; i++) count(i, 1)
+  const [f1, accuracy] = [new Float64Array(blocks.length), new Float64Array(blocks.length)]
+  for (const [b, block] of blocks.entries()) {
+    for (const i of block) count(i, -1)
+    f1[b] = before.f1() - after.f1()
+    accuracy[b] = before.accuracy() - after.accuracy()
+    for (const i of block) count(i, 1)
+  }
+  return { f1, accuracy }
 }
 
 function sum(values: readonly number[]): number {
@@ -175,10 +206,16 @@ class Confusion {
     this.#seen = new Float64Array(classes)
   }
 
-  add(label: number, predicted: number): void {
-    if (label === predicted) this.#right[label]!++
-    this.#seen[label]!++
-    this.#seen[predicted]!++
+  /** `times` −1 takes a sample back. */
+  add(label: number, predicted: number, times: 1 | -1 = 1): void {
+    if (label === predicted) this.#right[label]! += times
+    this.#seen[label]! += times
+    this.#seen[predicted]! += times
+  }
+
+  /** Each sample is seen twice: as label and as answer. */
+  accuracy(): number {
+    return (2 * this.#right.reduce((a, b) => a + b, 0)) / this.#seen.reduce((a, b) => a + b, 0)
   }
 
   f1(): number {

@@ -82,6 +82,26 @@ describe('the drop of an AUC', () => {
   })
 })
 
+test('a drop whose few samples show no tail reaches as far as Student’s interval', () => {
+  const mean: Aggregate = (records, weights) => {
+    const weight = (i: number) => weights?.[i] ?? 1
+    const all = records.reduce((total, _, i) => total + weight(i), 0)
+    return records.reduce((total, [one], i) => total + weight(i) * one!, 0) / all
+  }
+  const side = (records: readonly SampleRecord[]): Measurement => ({
+    ...{ metric: 'm', better: 'higher', bounded: false, value: mean(records) },
+    samples: { kind: 'records', records },
+  })
+  // Drops that are long to the left: what resamples say of the right is too near.
+  const drops = Array.from({ length: 20 }, (_, i) => Math.log((i + 0.5) / 20))
+  const own = drops.reduce((a, b) => a + b, 0) / 20
+  const error = Math.sqrt(drops.reduce((total, one) => total + (one - own) ** 2, 0) / 19 / 20)
+  const { value, interval } = drop(side(drops.map(() => [0])), side(drops.map((one) => [-one])), { aggregate: mean })
+  expect(value).toBeCloseTo(own, 12)
+  // t(0.975; 19) = 2.093
+  expect(interval[1]).toBeGreaterThan(own + 2.0929 * error)
+})
+
 test('a reference is compared with a blind answer by resamples', () => {
   const blind = {
     answer: 'the same score for all',

@@ -1,5 +1,6 @@
 import type { Aggregate, SampleRecord } from './measurement.js'
-import { type Bounds, quantile, random } from './statistics/bootstrap.js'
+import { type Bounds, outer, quantile, random } from './statistics/bootstrap.js'
+import { blocksOf, jackknife } from './statistics/jackknife.js'
 
 /** Records of two models over the same samples, and what makes a value of them. */
 export interface RecordPair {
@@ -20,11 +21,9 @@ export interface BootstrapDrops {
 }
 
 /** The drop, and the drops of resamples in which groups are drawn with replacement. A resample without a value (a class is missing) is left out. */
-export function resampleRecords({ before, after, aggregate, sign }: RecordPair, members: Members, seed = 1): BootstrapDrops {
-  const [reference, pruned] = [distinct(before), distinct(after)]
-  const value = (records: Distinct, weights: Float64Array) => aggregate(records.all, records.weights(weights))
-  const dropOf = (weights: Float64Array) => sign * (value(pruned, weights) - value(reference, weights))
-  const n = before.length
+export function resampleRecords(records: RecordPair, members: Members, seed = 1): BootstrapDrops {
+  const dropOf = dropOver(records)
+  const n = records.before.length
   const drops = new Float64Array(recordResamples(n))
   const weights = new Float64Array(n)
   const next = random(seed)
@@ -38,25 +37,54 @@ export function resampleRecords({ before, after, aggregate, sign }: RecordPair, 
   return { drop: dropOf(weights.fill(1)), drops: drops.subarray(0, count).sort() }
 }
 
+/** The drop where each sample weighs as much. */
+function dropOver({ before, after, aggregate, sign }: RecordPair): (weights: Float64Array) => number {
+  const [reference, pruned] = [distinct(before), distinct(after)]
+  const value = (records: Distinct, weights: Float64Array) => aggregate(records.all, records.weights(weights))
+  return (weights) => sign * (value(pruned, weights) - value(reference, weights))
+}
+
+/** Interval of the drop by the jackknife over groups. Without a group that alone has a class there is no drop: that one is counted twice instead, and moves the drop the other way. */
+export function jackknifeRecords(records: RecordPair, members: Members, effective: number): Bounds {
+  const dropOf = dropOver(records)
+  const weights = new Float64Array(records.before.length).fill(1)
+  const value = dropOf(weights)
+  const without = Float64Array.from(blocksOf(members), (block) => {
+    for (const i of block) weights[i] = 0
+    const left = dropOf(weights)
+    for (const i of block) weights[i] = 2
+    const one = Number.isFinite(left) ? left : 2 * value - dropOf(weights)
+    for (const i of block) weights[i] = 1
+    return one
+  })
+  return jackknife(value, without, effective).bounds
+}
+
 /**
- * Interval of the drop of a metric that only its aggregate knows, by the percentile bootstrap over groups, widened by `inflation` for few groups.
+ * Interval of the drop of a metric that only its aggregate knows, by the percentile bootstrap over groups, widened by `inflation` for few groups. It reaches at least as far as `least`, the jackknife's:
+ * the percentile bootstrap does not see that samples in which the drop comes out small show too little of how it varies.
  * Where few groups differ, resamples of them say little of what was not seen: there the interval reaches at least as far as the exact limit of the share of groups that
  * differ, times the most that one group moves the value.
  */
-export function recordBounds(
-  { drop, drops }: BootstrapDrops,
-  inflation: (tail: number) => number,
-  floor: (level: number) => number,
-): Bounds {
+export function recordBounds({ drop, drops }: BootstrapDrops, { inflation, floor, least }: RecordReach): Bounds {
   return (level) => {
     const tail = (1 - level) / 2
     const wide = inflation(tail)
     const reach = floor(level)
-    return [
-      Math.min(drop - reach, drop + (quantile(drops, tail) - drop) * wide),
-      Math.max(drop + reach, drop + (quantile(drops, 1 - tail) - drop) * wide),
+    const resampled: [number, number] = [
+      drop + (quantile(drops, tail) - drop) * wide,
+      drop + (quantile(drops, 1 - tail) - drop) * wide,
     ]
+    return outer(outer(resampled, least(level)), [drop - reach, drop + reach])
   }
+}
+
+/** How far the interval of a drop reaches besides its resamples. */
+interface RecordReach {
+  readonly inflation: (tail: number) => number
+  readonly floor: (level: number) => number
+  /** What the interval holds in any case. */
+  readonly least: Bounds
 }
 
 /** The most that the value moved when one group of many answered as another did: of as many trials as are told apart from none. */

@@ -53,7 +53,7 @@ export function makeProgram(io: Io, start: Start, finish: Finish): Command {
     .configureOutput(outputs(io))
     .configureHelp({ showGlobalOptions: true, styleTitle: (title) => `\u001b[1m${title}\u001b[22m` })
     .option('--json', 'print exactly one JSON document on stdout')
-    .option('-q, --quiet', 'no progress and no tables, only errors')
+    .option('-q, --quiet', 'no progress and no tables: errors, and of evaluate the figures')
     .option('--verbose', 'print stack traces of errors')
     .addHelpText('after', INTRODUCTION)
   for (const name of Object.keys(COMMANDS) as CommandName[]) addCommand(program, name, { start, finish })

@@ -5,7 +5,7 @@ import { childOf, engineOf } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { repeatedSamples } from '../pipeline/facts/repeated-samples.js'
-import { type LookedAt, lookFirst, refuseFailed } from '../pipeline/first-look.js'
+import { doubtsOf, type LookedAt, lookFirst, refuseFailed } from '../pipeline/first-look.js'
 import { formatProblems } from '../settings/config/config-problems.js'
 import { readTasks, type Task } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -29,7 +29,9 @@ export async function check(context: Context, models: readonly string[], values:
   const repeated = [...(await repeatedSamples(looks))].flatMap(([{ name }, sentences]) =>
     sentences.map((sentence) => `${name}: ${sentence}`),
   )
-  const warnings = [...repeated, ...looks.flatMap(looseDemands)]
+  const doubted = looks.filter((each) => doubtsOf(each).length > 0)
+  const doubts = doubted.flatMap((each) => doubtsOf(each).map((doubt) => `${each.task.name}: ${doubt}`))
+  const warnings = [...new Set(doubts), ...repeated, ...looks.flatMap(looseDemands)]
   answer(context, {
     schemaVersion: 1,
     command: 'check',
@@ -38,7 +40,8 @@ export async function check(context: Context, models: readonly string[], values:
     ...(opened.length > 0 && { models: opened }),
     ...(warnings.length > 0 && { warnings }),
   })
-  say(context, { used, tasks: tasks.map(({ name }) => name), shown, opened, warnings }, render)
+  const names = { tasks: tasks.map(({ name }) => name), doubted: [...new Set(doubted.map(({ task }) => task.name))] }
+  say(context, { used, ...names, shown, opened, warnings }, render)
   return EXIT.pass
 }
 
@@ -84,7 +87,9 @@ function looseDemands({ task, purpose, look }: LookedAt): string[] {
 }
 
 /** What a look found, and what it means for a run. */
-function describe({ task, purpose, data, look }: LookedAt) {
+function describe(looked: LookedAt) {
+  const { task, purpose, data, look } = looked
+  const doubts = doubtsOf(looked)
   const samples = look?.samples ?? look?.read
   // Reference and pruned model both run over evaluation data, others once.
   const passes = purpose === 'evaluation' ? 2 : 1
@@ -98,7 +103,10 @@ function describe({ task, purpose, data, look }: LookedAt) {
       ...(look.batch !== undefined && { batch: look.batch }),
       ...(look.msPerSample !== undefined && { msPerSample: look.msPerSample }),
       ...(isKnown && { runMs: passes * look.samples! * look.msPerSample! }),
-      ...{ peakMemoryBytes: look.peakMemoryBytes, notes: [...look.notes, ...look.doubts] },
+      ...{
+        peakMemoryBytes: look.peakMemoryBytes,
+        notes: [...look.notes, ...look.doubts.filter((doubt) => !doubts.includes(doubt))],
+      },
     }),
   }
 }
@@ -108,12 +116,14 @@ type Shown = ReturnType<typeof describe>
 interface Rendered {
   readonly used: string | undefined
   readonly tasks: readonly string[]
+  /** Models of which a drop would say nothing. */
+  readonly doubted: readonly string[]
   readonly shown: readonly Shown[]
   readonly opened: readonly OpenedModel[]
   readonly warnings: readonly string[]
 }
 
-function render({ used, tasks, shown, opened, warnings }: Rendered, columns: number): string {
+function render({ used, tasks, doubted, shown, opened, warnings }: Rendered, columns: number): string {
   const rows = shown.map((each) => [
     ...[each.model, each.purpose, each.data],
     each.samples === undefined ? '–' : `${each.isAll ? '' : 'at least '}${formatCount(each.samples)}`,
@@ -139,8 +149,15 @@ function render({ used, tasks, shown, opened, warnings }: Rendered, columns: num
     ...without.map((name) => `${name}: no evaluation data, so its verdict will be incomplete.`),
     opened.length === tasks.length
       ? `No data are named, so ${tasks.length === 1 ? 'the model was opened' : 'the models were opened'} and not run: name some with --data.`
-      : `${tasks.length === 1 ? 'The model and its' : `All ${tasks.length} models and their`} data can be used. Pruning itself and recovery take their own time.`,
+      : `${usableText(tasks, doubted)} Pruning itself and recovery take their own time.`,
   ].join('\n')
+}
+
+function usableText(tasks: readonly string[], doubted: readonly string[]): string {
+  const all = tasks.length === 1 ? 'The model and its' : `All ${tasks.length} models and their`
+  if (doubted.length === 0) return `${all} data can be used.`
+  const whose = tasks.length === 1 ? 'the verdict' : `the verdict on ${doubted.join(', ')}`
+  return `${all} data can be read and run, but ${whose} will be incomplete until the warning above is seen to.`
 }
 
 function valuesText(values: ModelDescription['inputs']): string {

@@ -9,7 +9,7 @@ import { type OptionValues, ownOf } from '../options/overrides.js'
 import { measure } from '../pipeline/measure.js'
 import { evaluationOf } from '../settings/data/evaluation.js'
 import { readFolderTasks } from '../settings/tasks.js'
-import { answer, type Context, say } from '../terminal/context.js'
+import { answer, type Context, say, sayPlainly } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { Failure, usage } from '../terminal/failure.js'
 
@@ -59,6 +59,11 @@ export async function evaluate(context: Context, [written = '']: readonly string
     const lines = Object.entries(shown.metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${figure(value)}`)
     return [`${shown.model} on ${formatCount(samples)} samples of ${shown.data}`, ...lines].join('\n')
   })
+  sayPlainly(context, { metrics }, (shown) =>
+    Object.entries(shown.metrics)
+      .map(([metric, value]) => `${metric} ${figure(value)}`)
+      .join('\n'),
+  )
   for (const note of measured.notes) progress.note(`note: ${note}`)
   for (const warning of warnings) progress.note(`warning: ${warning}`)
   return EXIT.pass

@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { runResults } from '@pare/report'
@@ -48,6 +48,22 @@ describe('pare init', () => {
     ])
     const text = await readFile(join(folder.path, `pare.config.${format}`), 'utf8')
     if (format !== 'ts') expect(text).toContain('schema/config.schema.json')
+  })
+
+  it('takes no feature for the name of a sample where several columns are labels', async () => {
+    await using folder = await fixture()
+    const features = Array.from({ length: 64 }, (_, i) => `f${i}`)
+    const row = (i: number) => [...features.map((_, k) => Math.sin(i + k)), i % 2, (i >> 1) % 2]
+    const rows = Array.from({ length: 40 }, (_, i) => row(i).join(','))
+    await writeFile(join(folder.path, 'val.csv'), [[...features, 'cat', 'dog'].join(','), ...rows].join('\n'))
+    await rm(join(folder.path, 'val.npz'))
+    expect((await pare(['init'], { cwd: folder.path })).exitCode).toBe(0)
+    expect(await readFile(join(folder.path, 'pare.config.yaml'), 'utf8')).not.toMatch(/^ *id:/m)
+    const { exitCode, stderr } = await pare(['check'], { cwd: folder.path })
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining('Several labels of a sample, each 0 or 1, are said as --label'),
+    ])
   })
 
   it('takes TypeScript where TypeScript is at home', async () => {

@@ -49,7 +49,7 @@ function offered(option: Option): readonly OfferedOption[] {
 
 const GLOBAL: readonly OfferedOption[] = [
   { long: '--json', help: 'print exactly one JSON document on stdout' },
-  { long: '--quiet', short: '-q', help: 'no progress and no tables, only errors' },
+  { long: '--quiet', short: '-q', help: 'no progress and no tables: errors, and of evaluate the figures' },
   { long: '--verbose', help: 'print stack traces of errors' },
   { long: '--help', short: '-h', help: 'print this help' },
 ]

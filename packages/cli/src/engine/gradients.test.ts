@@ -1,5 +1,6 @@
-import { copyFile, readFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
@@ -49,6 +50,28 @@ describe('criteria that look at gradients', () => {
     expect((await bytesOf(folder, 'merged.stats')).equals(await bytesOf(folder, 'whole.stats'))).toBe(true)
     const session = await run(folder, 'prune model.onnx --criterion gradient:of=mix --calibrate merged.stats --json')
     expect(session.json()).toMatchObject({ sparsity: { after: 0.5 } })
+  })
+
+  it('say which layer has no gradient, and what else can be done', async () => {
+    await using folder = await folderWith()
+    const lstm = parseText(
+      `g (float[N, 64] input) => (float[N, 10] logits) <float[1, 64, 64] w, float[1, 64, 16] r, float[64, 64] first, float[16, 10] head, int64[1] at = {0}, int64[2] last = {0, 1}> {
+        h = MatMul(input, first) x = Unsqueeze(h, at) s, y, c = LSTM<hidden_size = 16>(x, w, r) z = Squeeze(s, last) logits = MatMul(z, head)
+      }`,
+      Object.fromEntries(
+        Object.entries({ w: 4096, r: 1024, first: 4096, head: 160 }).map(([name, size]) => [
+          name,
+          Float32Array.from({ length: size }, (_, i) => Math.sin(i) / 4),
+        ]),
+      ),
+    )
+    await writeFile(join(folder.path, 'lstm.onnx'), await modelBytes(lstm))
+    const asked = 'prune lstm.onnx --criterion gradient --sparsity 0.5 --train train.npz'
+    const { exitCode, stderr } = await run(folder, `${asked} --include *`)
+    expect(exitCode).toBe(2)
+    expect(stderr).toMatch(/weights cannot be judged by gradients: .*\(LSTM\) has no gradient: recurrent layers/)
+    expect(stderr).toContain('hint: leave out the weights that lie before it with --exclude')
+    expect((await run(folder, `${asked} --exclude first --exclude w --exclude r`)).exitCode).toBe(0)
   })
 
   it('without training data say what they need', async () => {

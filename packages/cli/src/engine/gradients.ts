@@ -1,9 +1,10 @@
 import type { Differentiation } from '@pare/core'
 import type { Model } from '@pare/onnx'
-import { present } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import { showPath } from '../files/paths.js'
 import { judgesByGradients, looksAtGradients } from '../settings/data/calibration.js'
 import type { Task } from '../settings/tasks.js'
+import { isPareError } from '../terminal/failure.js'
 import type { Phases } from '../terminal/phases.js'
 import { forwardOver, withProgress } from './forward.js'
 import type { Work } from './work.js'
@@ -21,7 +22,18 @@ export async function gradientsFor(
 ): Promise<Differentiation | undefined> {
   if (training === undefined || !steps.some((step) => looksAtGradients(step, training))) return undefined
   const { lossOver } = await import('@pare/retrain')
-  const { kind, why, differentiate } = await lossOver(model, training)
+  const { kind, why, differentiate: ofLoss } = await lossOver(model, training)
+  const differentiate: Differentiation['differentiate'] = async (...asked) => {
+    try {
+      return await ofLoss(...asked)
+    } catch (error) {
+      if (!isPareError(error)) throw error
+      throw new PareError(`weights cannot be judged by gradients: ${error.message}`, {
+        hint: 'leave out the weights that lie before it with --exclude, or choose what needs no gradients: --criterion wanda, for example.',
+        cause: error,
+      })
+    }
+  }
   const { data, text, threads, trusted, image, classes, original, workspace } = training
   const samples = steps.some(judgesByGradients) ? SAMPLES : FEW_SAMPLES
   progress.note(`${label}: gradients of ${kind} (${why}), up to ${samples} samples of ${showPath(data, cwd)}`)

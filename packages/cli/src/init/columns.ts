@@ -98,7 +98,9 @@ function groupsIn(
   const extra = [...rest].sort((a, b) => likely(b) - likely(a)).slice(0, count)
   const groups = extra.filter((column) => groupNames.test(column.name) && repeats(column))
   const slices = extra.filter((column) => !groups.includes(column) && distinct(column).size <= 20 && repeats(column))
-  const ids = extra.filter((column) => !groups.includes(column) && !slices.includes(column) && !isProse(column))
+  const ids = extra.filter(
+    (column) => !groups.includes(column) && !slices.includes(column) && !isProse(column) && !isMeasure(column),
+  )
   const [group] = groups
   return {
     columns: present({
@@ -119,6 +121,11 @@ function groupsIn(
 
 function distinct({ values }: ColumnGlance): ReadonlySet<number | string> {
   return new Set(values)
+}
+
+/** Numbers with fractions are measured, and name nothing. */
+function isMeasure({ kind, values }: ColumnGlance): boolean {
+  return kind !== 'names' && values.some((value) => !Number.isInteger(Number(value)))
 }
 
 function repeats(column: ColumnGlance): boolean {

@@ -12,7 +12,7 @@ import type { EvaluationSettings } from '../settings/data/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { chosenTask, findSmallest } from '../smallest/find-smallest.js'
 import { reportOf } from '../terminal/failure.js'
-import { briefLatency, chosenBaselines, dropOf, measureBaselines, type StageScores } from './facts/baselines.js'
+import { briefLatency, chosenBaselines, measureBaselines, type StageScores, withDrops } from './facts/baselines.js'
 import { cardOf } from './facts/course.js'
 import type { PairScores } from './facts/pair-scores.js'
 import { type ModelOutcome, measuredOf, mixedUp, resultOf, type StageCost } from './facts/result.js'
@@ -138,9 +138,7 @@ export async function examine(
     const metric = firstMetric(evaluation, task.demands)
     const { reference } = outcome.comparison!
     const unpruned = { evaluation, metric, reference }
-    outcome.stages = await Promise.all(
-      stages.map(async (one) => ({ ...one, ...present({ drop: await dropOf(one.scores, unpruned) }) })),
-    )
+    outcome.stages = await withDrops(stages, unpruned)
     const { durationMs, reference: both } = outcome.comparison!.pruned
     const evaluationMs = both === undefined ? durationMs : durationMs / 2
     const spentMs = performance.now() - start
@@ -164,7 +162,7 @@ export async function metricBefore(model: string, { request, limits }: Evaluatio
 }
 
 /** Measures what each stage but the last one left: what more stages cost. Each is written over the one before. */
-function measureStages(
+export function measureStages(
   { request, limits }: EvaluationSettings,
   {
     folder,

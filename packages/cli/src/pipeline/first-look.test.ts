@@ -54,10 +54,13 @@ describe('before anything is pruned', () => {
     expect(exitCode).toBe(3)
     expect(stderr).toMatch(/^warning: model\.onnx, before anything is pruned: accuracy of 0\.\d+ on 300 samples is /m)
     expect(stderr.indexOf('before anything is pruned')).toBeLessThan(stderr.indexOf('deciding what goes'))
+    const checked = await pare(['check', 'model.onnx', '--data', 'odd.csv'], { cwd: folder.path })
+    expect(checked.exitCode).toBe(0)
+    expect(checked.stdout).toMatch(/^warning: model\.onnx: accuracy of 0\.\d+ on 300 samples is /m)
+    expect(checked.stdout).toContain('data can be read and run, but the verdict will be incomplete until the warning above')
+    expect(checked.stdout).not.toContain('can be used')
     const allowed = await pare([...argv, '--allow-worthless-reference'], { cwd: folder.path })
     expect(allowed.stderr).not.toContain('before anything is pruned')
-    const checked = await pare(['check', 'model.onnx', '--data', 'odd.csv'], { cwd: folder.path })
-    expect(checked.stdout).toMatch(/odd\.csv: accuracy of 0\.\d+ on 300 samples is /)
   })
 
   it('a model that does not run here is no model that can be used', async () => {

@@ -47,16 +47,10 @@ export async function lookFirst(tasks: readonly Task[], work: LookWork): Promise
   return seen
 }
 
-/** Why a drop would say nothing, of models whose gate does not allow that. */
-export function doubtsOf(looks: readonly LookedAt[]): ReadonlySet<string> {
-  return new Set(
-    looks.flatMap(({ task: { name, demands = [] }, purpose, look }) => {
-      const isAllowed = demands.length > 0 && demands.every(({ allowWorthlessReference }) => allowWorthlessReference === true)
-      return purpose !== 'evaluation' || isAllowed
-        ? []
-        : (look?.doubts ?? []).map((doubt) => `${name}, before anything is pruned: ${doubt}`)
-    }),
-  )
+/** Why a drop on these data would say nothing. Empty where they are not what the gate judges by, or the gate allows that. */
+export function doubtsOf({ task: { demands = [] }, purpose, look }: LookedAt): readonly string[] {
+  const isAllowed = demands.length > 0 && demands.every(({ allowWorthlessReference }) => allowWorthlessReference === true)
+  return purpose !== 'evaluation' || isAllowed ? [] : (look?.doubts ?? [])
 }
 
 /** Throws one Failure with every model that does not run here. */

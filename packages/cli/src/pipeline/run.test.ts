@@ -42,6 +42,14 @@ describe('the time of a run', () => {
 })
 
 describe('pare evaluate', () => {
+  it('says the figures alone when quiet', async () => {
+    await using folder = await fixture()
+    const argv = ['evaluate', 'model.onnx', '--data', 'val.npz', '--metric', 'accuracy', '--metric', 'top-5', '-q']
+    const { exitCode, stdout, stderr } = await pare(argv, { cwd: folder.path })
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect(stdout).toMatch(/^accuracy 0\.97\d+\ntop-5 (1|0\.99\d+)\n$/)
+  })
+
   it('prints the fields that others rely on', async () => {
     await using folder = await fixture()
     const argv = ['evaluate', 'model.onnx', '--data', 'val.npz', '--metric', 'accuracy', '--metric', 'top-5', '--json']

@@ -112,7 +112,8 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
   const { tasks, ledger, carried, work, engine, config } = opened
   const { cwd, progress, signal } = work
   const looks = await lookFirst(tasks, work)
-  for (const doubt of doubtsOf(looks)) progress.note(`warning: ${doubt}`)
+  for (const { task, doubt } of looks.flatMap((each) => doubtsOf(each).map((doubt) => ({ ...each, doubt }))))
+    progress.note(`warning: ${task.name}, before anything is pruned: ${doubt}`)
   const repeated = await repeatedSamples(looks)
   for (const [{ name }, sentences] of repeated) for (const sentence of sentences) progress.note(`warning: ${name}: ${sentence}`)
   const runner = await start(opened)

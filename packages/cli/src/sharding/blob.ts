@@ -13,7 +13,7 @@ import { Failure } from '../terminal/failure.js'
 /** What a shard keeps of a model's outcome: what its merge cannot find out again. */
 export type StoredOutcome = Pick<
   ModelOutcome,
-  'pruned' | 'smallest' | 'unrecovered' | 'latency' | 'baselines' | 'copied' | 'error'
+  'pruned' | 'smallest' | 'unrecovered' | 'latency' | 'baselines' | 'stages' | 'copied' | 'error'
 >
 
 /** Below the folder of one attempt of a shard. */
@@ -190,6 +190,14 @@ const OUTCOME = z.strictObject({
   unrecovered: z.looseObject({ metrics: z.record(z.string(), z.number()) }).optional(),
   latency: z.looseObject({ relative: z.number(), interval: z.tuple([z.number(), z.number()]) }).optional(),
   baselines: z.array(z.looseObject({ method: z.string(), bytes: z.number() })).optional(),
+  stages: z
+    .array(
+      z.looseObject({
+        bytes: z.number(),
+        scores: z.looseObject({ metrics: z.record(z.string(), z.number()), measurements: LIST }),
+      }),
+    )
+    .optional(),
   copied: z.looseObject({ path: z.string(), warnings: z.array(z.string()) }).optional(),
   error: z
     .strictObject({

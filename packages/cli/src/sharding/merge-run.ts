@@ -4,12 +4,14 @@ import { type DonePiece, gatherShards, type PlacedManifest, type RunPiece } from
 import type { Work } from '../engine/work.js'
 import { isFolder } from '../files/paths.js'
 import { attempt, endModel, type ModelRun, type RunPlace, temporaryFolder } from '../pipeline/examine.js'
+import { withDrops } from '../pipeline/facts/baselines.js'
 import { type ModelOutcome, mixedUp } from '../pipeline/facts/result.js'
 import { zippedSizes } from '../pipeline/facts/zipped.js'
 import { judgeModel } from '../pipeline/measure.js'
 import type { PrunedModel } from '../pipeline/model.js'
 import { modelFilesOf, stagedFiles } from '../pipeline/result-files.js'
 import { type ModelRunner, type OpenedRun, type RunOptions, type RunOutcome, runModels } from '../pipeline/run.js'
+import { firstMetric } from '../settings/data/demands.js'
 import type { Task } from '../settings/tasks.js'
 import { chosenTask } from '../smallest/find-smallest.js'
 import { Failure, usage } from '../terminal/failure.js'
@@ -135,6 +137,10 @@ async function mergeModel(
   const comparison = present({ base, latency: outcome.latency })
   const judging = { references, onComparison, work, sharing: { recordings }, ...comparison }
   Object.assign(outcome, await judgeModel({ ...chosen, evaluation: chosen.evaluation }, outcome.pruned, judging))
+  const { evaluation } = chosen
+  const { reference: whole } = outcome.comparison!
+  const unpruned = { evaluation, metric: firstMetric(evaluation, task.demands), reference: whole }
+  outcome.stages = await withDrops(outcome.stages ?? [], unpruned)
   outcome.cost = {
     prune: parts[0]!.piece.cost.prune,
     measure: parts.reduce((sum, { piece }) => sum + piece.cost.measure, 0),

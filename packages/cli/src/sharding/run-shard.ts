@@ -7,7 +7,16 @@ import { companionsOf } from '../files/output.js'
 import { isFile } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { copiedFiles } from '../folder/copy-place.js'
-import { attempt, chooseSmallest, examine, metricBefore, type RunPlace, temporaryFolder } from '../pipeline/examine.js'
+import {
+  attempt,
+  chooseSmallest,
+  examine,
+  measureStages,
+  metricBefore,
+  type RunPlace,
+  temporaryFolder,
+} from '../pipeline/examine.js'
+import type { StageScores } from '../pipeline/facts/baselines.js'
 import type { ModelOutcome } from '../pipeline/facts/result.js'
 import { lookFirst } from '../pipeline/first-look.js'
 import { measurePair, type Sharing } from '../pipeline/measure.js'
@@ -130,7 +139,11 @@ async function examinePart(
       : { ...place, ...(await placeModels([task], folder.path, work.progress)).of(task, apart), publication: apart }
   const start = performance.now()
   const unrecovered = join(folder.path, 'unrecovered.onnx')
-  const pruned = await pruneModel(task, { ...own, ...(isFirst && { unrecovered }) }, work)
+  const stages: StageScores[] = []
+  const onMeasured = (one: StageScores) => stages.push(one)
+  const asFirst = { unrecovered, onStage: measureStages(evaluation, { folder: folder.path, work, onMeasured }) }
+  const pruned = await pruneModel(task, { ...own, ...(isFirst && asFirst) }, work)
+  outcome.stages = stages
   outcome.pruned = pruned
   const prune = (performance.now() - start) / 1000
   if (pruned.unrecovered) outcome.unrecovered = await metricBefore(unrecovered, evaluation, work)
@@ -141,8 +154,8 @@ async function examinePart(
   if (isFirst && evaluation.latency) outcome.latency = await relativeLatency(pair, work)
 }
 
-function storedPart({ pruned, smallest, unrecovered, latency, baselines, copied, error }: ModelOutcome): StoredOutcome {
-  return present({ pruned, smallest, unrecovered, latency, baselines, copied, error }) as StoredOutcome
+function storedPart({ pruned, smallest, unrecovered, latency, baselines, stages, copied, error }: ModelOutcome): StoredOutcome {
+  return present({ pruned, smallest, unrecovered, latency, baselines, stages, copied, error }) as StoredOutcome
 }
 
 /** The files of a piece among those that were published, as the manifest names them. */

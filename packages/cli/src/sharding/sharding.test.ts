@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
@@ -13,7 +14,12 @@ const CONFIG = JSON.stringify({
   models: [
     { path: 'model.onnx', prune: [{ target: { sparsity: 0.5 } }] },
     { path: 'model.onnx', prune: [{ structure: 'neuron', target: { ratio: 0.25 } }] },
-    { path: 'bad.onnx', prune: [{ target: { sparsity: 0.999 } }], gate: { maxDrop: 0.001 } },
+    {
+      path: 'bad.onnx',
+      prune: [{ target: { sparsity: 0.999 } }],
+      schedule: { kind: 'iterative', steps: 2 },
+      gate: { maxDrop: 0.001 },
+    },
   ],
 })
 
@@ -51,6 +57,15 @@ describe('a run on many machines', () => {
       expect((await run(folder, `merge of-${count}/shards --out of-${count}`)).exitCode).toBe(1)
       expect(await results(folder, `of-${count}`)).toEqual(await results(folder, 'whole'))
       await sameFiles(folder, 'whole', `of-${count}`)
+      // What the stages between took and cost is drawn, too.
+      const { models } = runResults.parse(JSON.parse(await readFile(join(folder.path, `of-${count}`, 'results.json'), 'utf8')))
+      expect(models[2]!.stages).toEqual([
+        expect.objectContaining({
+          zippedBytes: expect.any(Number),
+          drop: expect.objectContaining({ value: expect.any(Number) }),
+        }),
+      ])
+      expect(await readFile(join(folder.path, `of-${count}`, 'report.html'), 'utf8')).toContain('After stage 1 of 2')
     }
     // What the lock file would take over from a run of one machine is what it would take over from the merge.
     const { stdout } = await run(folder, 'plan-run --shards 4 --json')

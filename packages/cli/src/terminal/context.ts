@@ -15,7 +15,7 @@ export interface Context {
 export interface OutputFlags {
   /** One JSON document on stdout. */
   readonly json: boolean
-  /** No progress, no tables: errors only. */
+  /** No progress, no tables: errors, and figures that a command was asked for. */
   readonly quiet: boolean
   /** Stack traces. */
   readonly verbose: boolean
@@ -23,7 +23,15 @@ export interface OutputFlags {
 
 /** For people; nothing under --json and --quiet. `render` is given the data with every text in them on one line and free of controls, and the columns of a line. */
 export function say<Data>({ io, flags }: Context, data: Data, render: (data: Data, columns: number) => string): void {
-  if (flags.json || flags.quiet) return
+  if (!flags.json && !flags.quiet) write(io, data, render)
+}
+
+/** What --quiet leaves of a command whose answer is a figure. */
+export function sayPlainly<Data>({ io, flags }: Context, data: Data, render: (data: Data) => string): void {
+  if (flags.quiet && !flags.json) write(io, data, render)
+}
+
+function write<Data>(io: Io, data: Data, render: (data: Data, columns: number) => string): void {
   const text = guarded(render(visibleData(data), columnsOf(io.stdout)))
   io.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 }

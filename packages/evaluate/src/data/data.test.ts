@@ -186,12 +186,15 @@ describe('with a tokenizer', () => {
     await expect(read('other.jsonl', JSON.stringify({ body: words }))).rejects.toThrow("other.jsonl:1: 'text' is missing")
   })
 
-  test.each([
-    ['t.json', '[{"text": "words"}]'],
-    ['t.xml', '<text>words</text>'],
-  ])('%s is refused, with what is read', async (name, bytes) => {
-    const refused = read(name, bytes)
-    await expect(refused).rejects.toThrow(`data of kind '.${name.slice(2)}' are not read.`)
+  test('JSON of one piece is refused, with how lines are written, those of boxes too', async () => {
+    const refused = read('t.json', '[{"text": "words"}]')
+    await expect(refused).rejects.toThrow("data of kind '.json' are not read.")
+    await expect(refused).rejects.toHaveProperty('hint', expect.stringContaining('"bbox": [[x, y, width, height], …]'))
+  })
+
+  test('what is no format is refused, with what is read', async () => {
+    const refused = read('t.xml', '<text>words</text>')
+    await expect(refused).rejects.toThrow("data of kind '.xml' are not read.")
     await expect(refused).rejects.toHaveProperty(
       'hint',
       `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (.txt, .md), or a module (.js, .mjs, .ts).`,

@@ -168,6 +168,11 @@ function unread(path: string): PareError {
       hint: `unpack them first: gunzip -k ${basename(path)}`,
     })
   }
+  if (extname(path).toLowerCase() === '.json') {
+    return new PareError(`${path}: data of kind '.json' are not read.`, {
+      hint: 'write a .jsonl with a JSON object on each line. Of annotations as COCO has them, a line for each image: {"image": "images/1.png", "bbox": [[x, y, width, height], …], "category_id": [0, …], "iscrowd": [0, …]}, with classes as the model numbers them, and boxes in pixels of the size that the model takes.',
+    })
+  }
   return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
     hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts).`,
   })

@@ -105,6 +105,21 @@ it('says where the model is no better than one who does not look, by the samples
   expect(await lookAtData(model)).toMatchObject({ read: 16, doubts: [] })
 })
 
+it('takes samples that belong together for what they tell', async () => {
+  const data = join(folder, 'groups.csv')
+  // 12 groups of 20 samples: all of 8 groups are right, and all of the other 4 are wrong.
+  const lines = Array.from({ length: 240 }, (_, i) => {
+    const [g, sign] = [Math.floor(i / 20), i % 2 === 0 ? 1 : -1]
+    return `${sign},${-sign},${Number(sign > 0 === g >= 8)},${g}`
+  })
+  await writeFile(data, ['x[0],x[1],label,g', ...lines].join('\n'))
+  const asked = { model: join(folder, 'm.onnx'), data, metrics: ['accuracy'], batch: 16 }
+  expect((await lookAtData(asked)).doubts).toEqual([])
+  expect((await lookAtData({ ...asked, group: 'g' })).doubts).toEqual([
+    expect.stringMatching(/accuracy of 0\.6667 on 240 samples is not better beyond chance \(one-sided p = 0\.1/),
+  ])
+})
+
 it('finds metrics that do not fit, and data that are not there', async () => {
   expect((await seen([0, 1], ['perplexity'])).problem?.message).toContain("metric 'perplexity'")
   const look = await lookAtData({ model: join(folder, 'm.onnx'), data: join(folder, 'none.csv'), metrics: ['accuracy'] })

@@ -4,11 +4,13 @@ import { PareError } from '@pare/onnx'
 import { type Batch, type DataSet, firstOf, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
 import { type DataArray, type ElementType, firstNaN, isInteger, isStrings, numbersOf } from '../data/ndarray.js'
+import type { ColumnNames } from '../data/rows/columns.js'
 import { judgeBatch } from '../metrics/judged.js'
 import { openRequested } from '../process/encoder-decoder.js'
 import type { EvaluateRequest } from '../process/request.js'
 import type { Runtime } from '../process/runtime.js'
 import { chooseBatch } from './batch-size.js'
+import { startFacts } from './facts.js'
 import { runFor } from './judge.js'
 import { openMeasured, prepareRuns } from './measured.js'
 import { startInputs, startScores } from './scores.js'
@@ -46,6 +48,8 @@ export interface FirstLook {
 const RUNNING_MS = 500
 /** On fewer samples a good model may look no better than chance. */
 const FEWEST_JUDGED = 200
+/** The same of groups of samples that belong together, of which each tells a little more than one sample. */
+const FEWEST_GROUPS = 50
 
 /**
  * Opens the model and its data, reads samples until all are read or the time is over, runs the model on the first batches and the last of them, and reads what comes out
@@ -68,7 +72,7 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
     Object.assign(view, { batch: batch.size }, output !== undefined && { output })
     const { context, running } = await prepareRuns(measured, { model, request, batch })
     let outcome: Awaited<ReturnType<typeof runFor>> | undefined
-    const worth = startWorth(metrics, output)
+    const worth = startWorth(metrics, output, data.columnNames)
     const judge = async (read: Batch, { runs }: { readonly runs: boolean }) => {
       // Writing takes long: one answer shows whether it works, and about how long.
       const seen = read.prompts === undefined ? read : firstOf(read, 1)
@@ -116,24 +120,29 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
 }
 
 /** What the metrics make of the samples that were run. */
-function startWorth(metrics: readonly Metric[], output: string | undefined) {
+function startWorth(metrics: readonly Metric[], output: string | undefined, columns: ColumnNames) {
   // With itself a model agrees.
   const judged = new Map(metrics.filter(({ needs }) => needs.against !== 'reference').map((metric) => [metric.name, metric]))
   const scores = startScores(metrics)
   const inputs = startInputs()
+  const gathered = startFacts(columns)
   let ran = 0
   return {
     add(samples: ReturnType<typeof judgeBatch>, batch: Batch) {
       scores.add(samples, batch)
       inputs.add(batch)
+      gathered.add(batch)
       ran += batch.size
     },
     /** `all`: how many samples there are. */
     doubts(all: number | undefined): string[] {
       if (output === undefined || ran === 0 || (ran < FEWEST_JUDGED && ran !== all)) return []
+      const facts = gathered.finish()
+      // Of samples that belong together the first ones may all be of one group.
+      if (ran !== all && facts?.group !== undefined && facts.group.names.length < FEWEST_GROUPS) return []
       return scores.finish(output, inputs.same()).measurements.flatMap((measurement) => {
         const metric = judged.get(measurement.metric)
-        return metric === undefined ? [] : worthless(measurement, { aggregate: aggregateOf(metric.combine) })
+        return metric === undefined ? [] : worthless(measurement, { facts, aggregate: aggregateOf(metric.combine) })
       })
     },
   }

@@ -13,8 +13,12 @@ export function boxProblems(outcome: NeededOutcome): string[] {
   const { batch, name, output } = outcome
   const problems: string[] = []
   if (detectionsIn(outcome) === undefined) {
+    const isRaw = output.shape.length === 3
+    const cure = isRaw
+      ? ' What a detector gives before its boxes are chosen is not read: export it with that step (of Ultralytics, nms=True; of DETR, with post_process_object_detection in the graph).'
+      : ''
     problems.push(
-      `output '${name}' is ${describe(output.type, output.shape)}, expected [samples, boxes, 6] (x1, y1, x2, y2, score, class), or outputs named boxes [samples, boxes, 4], scores and labels [samples, boxes].`,
+      `output '${name}' is ${describe(output.type, output.shape)}, expected [samples, boxes, 6] (x1, y1, x2, y2, score, class), or outputs named boxes [samples, boxes, 4], scores and labels [samples, boxes].${cure}`,
     )
   }
   const { label } = batch

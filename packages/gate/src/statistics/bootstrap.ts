@@ -46,7 +46,8 @@ export function groupedRatioBounds(differences: Float64Array, weights: Float64Ar
 
 type Limits = ReturnType<Bounds>
 
-function outer([low, high]: Limits, [least, most]: Limits): Limits {
+/** The interval that holds both. */
+export function outer([low, high]: Limits, [least, most]: Limits): Limits {
   return [Math.min(low, least), Math.max(high, most)]
 }
 

@@ -8,6 +8,8 @@ export interface DropScale {
   y(drop: number): number
   /** Drops that are named beside the drawing, no two of which touch: the limit first. */
   readonly levels: readonly number[]
+  /** The drop on the upper edge, where some lie beyond it. */
+  readonly beyond: number | undefined
 }
 
 /** Drops upwards, on `height` pixels from `top` on. What loses far more than the limit lies on the edge, and does not flatten the others. */
@@ -22,7 +24,7 @@ export function dropScale(
   const levels: number[] = []
   for (const value of [limit, 0, high, low])
     if (value !== undefined && levels.every((other) => Math.abs(y(other) - y(value)) >= APART)) levels.push(value)
-  return { y, levels }
+  return { y, levels, beyond: drops.some((drop) => drop > high) ? high : undefined }
 }
 
 /** Those that no other beats in bytes and drop, by bytes. */

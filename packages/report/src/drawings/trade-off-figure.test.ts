@@ -28,6 +28,8 @@ describe('the trade-off of size and drop', () => {
     expect(original > int8 && int8 > worse && worse > pruned).toBe(true)
     // What loses far more than the limit lies on the edge, and does not flatten the others.
     expect(pruned).toBe(12)
+    expect(text).toContain('what loses more than 0.04 lies on the upper edge')
+    expect(drawn(POINTS.slice(0, 3))).not.toContain('upper edge')
   })
 
   it('joins those that no other beats, and marks what is allowed', () => {

@@ -31,7 +31,7 @@ const LAST = 0.9
 export function tradeOffFigure(points: readonly TradeOffPoint[], { metric, limit }: TradeOff): Markup | undefined {
   if (points.length < 2) return undefined
   const ends = points.flatMap(({ drop, interval }) => interval ?? [drop])
-  const { y, levels } = dropScale(ends, { limit, top: TOP, height: HEIGHT })
+  const { y, levels, beyond } = dropScale(ends, { limit, top: TOP, height: HEIGHT })
   const largest = Math.max(...points.map(({ bytes }) => bytes)) || 1
   const x = (bytes: number) => at(2 + (94 * bytes) / largest)
   const front = frontOf(points)
@@ -44,7 +44,7 @@ ${front.slice(1).map((point, i) => html`<line class="front" x1="${x(front[i]!.by
 ${points.map((point, i) => pointMark(point, { x, y, label: labels[i]!, isLast: point.bytes > LAST * largest }))}
 ${[0, largest / 2, largest].map((bytes, i) => html`<text x="${x(bytes)}" y="${TOP + HEIGHT + BOTTOM - 4}" text-anchor="${['start', 'middle', 'end'][i]!}">${size(Math.round(bytes))}</text>`)}
 </svg></div>
-<p class="legend">${points.map(({ name }, i) => html`<span><b>${i + 1}</b> ${name}</span>`)}<span>drop of ${metric} upwards, with its 95 % interval; bytes of the zipped file to the right${limit !== undefined && '; the thick line is what is allowed'}</span></p>`
+<p class="legend">${points.map(({ name }, i) => html`<span><b>${i + 1}</b> ${name}</span>`)}<span>drop of ${metric} upwards, with its 95 % interval; bytes of the zipped file to the right${limit !== undefined && '; the thick line is what is allowed'}${beyond !== undefined && html`; what loses more than ${figure(beyond, 2)} lies on the upper edge`}</span></p>`
 }
 
 interface MarkPlace {

@@ -24,6 +24,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
     hostile: hostile(),
     incomplete: example('incomplete'),
     lost: example('lost-class'),
+    staged: staged(),
   }
 
   for (const [name, results] of Object.entries(runs)) {
@@ -123,3 +124,26 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
     await page.close()
   })
 })
+
+/** A model beside the unpruned one in fewer bits and what two stages left, one of which lost far more than is allowed. */
+function staged() {
+  const run = example('passing')
+  const [model] = run.models as [(typeof run.models)[number]]
+  const of = (share: number, value: number) => ({
+    ...{ bytes: 2e5 * share, zippedBytes: 1.8e5 * share, metrics: { [model.metric!]: 0.98 - value } },
+    drop: { value, interval: [value - 0.004, value + 0.004] as [number, number] },
+  })
+  const timed = { latency: { relative: 1.05, interval: [1, 1.1] as [number, number] } }
+  return {
+    ...run,
+    models: [
+      {
+        ...model,
+        reference: { ...model.reference, zippedBytes: 1.8e5 },
+        pruned: { ...model.pruned!, zippedBytes: 4e4 },
+        baselines: [{ method: 'int8' as const, ...of(0.28, 0.001), ...timed }],
+        stages: [of(0.6, 0.002), of(0.4, 0.3)],
+      },
+    ],
+  }
+}

@@ -115,3 +115,8 @@ export async function dropOf(
 export interface StageScores extends Pick<Baseline, 'bytes' | 'zippedBytes' | 'drop'> {
   readonly scores: Evaluation
 }
+
+/** The stages, each with how much worse it is than the unpruned model. */
+export function withDrops(stages: readonly StageScores[], unpruned: Unpruned): Promise<readonly StageScores[]> {
+  return Promise.all(stages.map(async (one) => ({ ...one, ...present({ drop: await dropOf(one.scores, unpruned) }) })))
+}

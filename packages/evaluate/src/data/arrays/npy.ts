@@ -73,7 +73,7 @@ export function parseNpy(file: Uint8Array, name: string): DataArray {
 function parseHeader(file: Uint8Array, name: string): Header {
   const damaged = (what: string) =>
     new PareError(`${name}: ${what}.`, {
-      hint: 'expected an array of numbers or text as numpy.save writes it; one of Python objects is made text by .astype(str).',
+      hint: 'expected an array of numbers or text as numpy.save writes it; one of Python objects is made numbers by .astype("float32"), text by .astype(str).',
     })
   const text = (begin: number, end: number) => Buffer.from(file.subarray(begin, end)).toString('latin1')
   if (text(0, 6) !== MAGIC || file.byteLength < 10)

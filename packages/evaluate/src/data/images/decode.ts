@@ -49,6 +49,14 @@ export async function decodeImage(
       hint: 'make it smaller first.',
     })
   }
+  if (header.colours === 4) {
+    throw new PareError(
+      `${where}: a JPEG in the colours of print (CMYK), which loaders turn into red, green and blue each in their own way.`,
+      {
+        hint: "write it as your training read it: in Python Image.open(file).convert('RGB').save(file).",
+      },
+    )
+  }
   const isTurned = orientation > 1 && orientation <= 8
   if (isTurned && asked === undefined) {
     throw new PareError(

@@ -5,6 +5,8 @@ export interface ImageHeader {
   readonly height: number
   /** As EXIF numbers it: 1 is upright. */
   readonly orientation?: number
+  /** Of a JPEG: 4 where it has the colours of print. */
+  readonly colours?: number
 }
 
 /** Undefined where it is none of these formats, or is cut short within its header. */
@@ -33,7 +35,7 @@ function jpegHeader(view: DataView): ImageHeader | undefined {
     }
     const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
     if (isFrame) {
-      const size = { width: view.getUint16(at + 7), height: view.getUint16(at + 5) }
+      const size = { width: view.getUint16(at + 7), height: view.getUint16(at + 5), colours: view.getUint8(at + 9) }
       return { kind: 'jpeg', ...size, ...(orientation !== undefined && { orientation }) }
     }
     if (marker === 0xda || marker === 0xd9) return undefined

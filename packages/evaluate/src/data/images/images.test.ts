@@ -75,6 +75,13 @@ describe('a folder', () => {
     await expect(read(tree('parts', { 'train/a.png': square, 'val/a.png': square }))).rejects.toThrow(
       'parts of a data set, and no classes: train, val',
     )
+    const other = read(tree('other', { 'cat/a.HEIC': 'x', 'dog/b.bmp': 'x' }))
+    await expect(other).rejects.toThrow(/other: 2 files in formats that are not read: \.bmp, \.heic\.$/)
+    await expect(other).rejects.toHaveProperty('hint', expect.stringContaining('mogrify -format png'))
+    const masks = read(tree('masks', { 'images/a.png': square, 'masks/a.png': square }))
+    await expect(masks).rejects.toThrow('belong together file by file, and are no classes: images, masks')
+    const some = await read(tree('some', { 'cat/a.png': square, 'dog/b.png': square, 'dog/c.gif': 'x' }))
+    expect(some.notes.at(-1)).toBe('1 of the files in some are not read: .gif')
     await expect(read(tree('mixed', { 'a.png': square, 'cat/a.png': square }))).rejects.toThrow(
       'mixed: 1 files beside folders of classes, a.png',
     )
@@ -294,4 +301,12 @@ describe('WAV', () => {
     const same = tree('same', { 'yes/a.wav': sound, 'preprocessor_config.json': '{"sampling_rate": 8000}' })
     expect((await read(same, { inputs: [wave] })).inputs.input_values!.shape).toEqual([1, 2])
   })
+})
+
+test('a JPEG in the colours of print is refused as one, and not as damaged', async () => {
+  // SOI, then a frame of 8 bits, 2 × 2 pixels and four colours.
+  const frame = [0xff, 0xc0, 0, 20, 8, 0, 2, 0, 2, 4, ...Array.from({ length: 12 }, () => 0)]
+  const refused = decodeImage(Uint8Array.of(0xff, 0xd8, ...frame), { where: 'a.jpg' })
+  await expect(refused).rejects.toThrow('a.jpg: a JPEG in the colours of print (CMYK)')
+  await expect(refused).rejects.toHaveProperty('hint', expect.stringContaining("convert('RGB')"))
 })

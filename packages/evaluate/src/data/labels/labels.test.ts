@@ -39,6 +39,22 @@ test.each(Object.entries(files))('%s: names whose numbers are not known are refu
   )
 })
 
+test('true is 1 and false 0 in text as in what has types', async () => {
+  const path = put(folder, 'bool.csv', 'x,label\n0,True\n0,False\n0,true\n')
+  expect((await labelsOf(path))!.numbers).toEqual([1, 0, 1])
+  expect((await labelsOf(path, { classes: ['no', 'yes'] }))!.numbers).toEqual([1, 0, 1])
+  // Where the classes are called so, their order counts.
+  const named = put(folder, 'named.csv', 'x,label\n0,True\n0,False\n0,True\n')
+  expect((await labelsOf(named, { classes: ['True', 'False'] }))!.numbers).toEqual([0, 1, 0])
+  await expect(labelsOf(put(folder, 'odd.csv', 'x,label\n0,True\n0,maybe\n'))).rejects.toThrow('is not known: True, maybe.')
+})
+
+test('labels that name masks say how masks are given', async () => {
+  const refused = labelsOf(put(folder, 'masks.csv', 'x,label\n0,masks/1.png\n0,masks/2.png\n'))
+  await expect(refused).rejects.toThrow("labels 'label' are files of images: masks/1.png, masks/2.png. Masks are not read")
+  await expect(refused).rejects.toHaveProperty('hint', expect.stringContaining('label [N, height, width]'))
+})
+
 test('classes come from the config.json beside the model, and from what the model itself names', async () => {
   const own = join(folder, 'model')
   mkdirSync(own)

@@ -1,4 +1,5 @@
 import { PareError } from '@pare/onnx'
+import { IMAGE_FILE } from '../formats.js'
 import { type DataArray, isStrings, type NdArray, type StringArray } from '../ndarray.js'
 
 /** Names of classes, in the order of their numbers. */
@@ -19,6 +20,8 @@ export interface FindClasses {
 export async function numbered(label: DataArray, where: string, findClasses: FindClasses): Promise<NdArray> {
   if (!isStrings(label)) return renumbered(label, where, findClasses.setting)
   const classes = await findClasses()
+  if (classes === undefined && label.data.every(isTruth))
+    return { type: 'int64', shape: label.shape, data: BigInt64Array.from(label.data, (name) => BigInt(truthOf(name))) }
   if (classes === undefined) throw noClasses(label, where)
   const numbers = new Map(classes.names.map((name, i) => [name, i]))
   const data = BigInt64Array.from(label.data, (name) => {
@@ -53,14 +56,25 @@ function renumbered(label: NdArray, where: string, setting: readonly string[] | 
   return { type: 'int64', shape: label.shape, data }
 }
 
-/** A class that is written as its number among others that are named. */
+const isTruth = (name: string) => name === IGNORED || /^(true|false)$/i.test(name)
+
+/** True is 1 and false 0, as in Python, and as typed data have it. */
+const truthOf = (name: string) => (name === IGNORED ? Number(IGNORED) : Number(/^true$/i.test(name)))
+
+/** A class that is written as its number, or as true or false, among others that are named. */
 function asNumber(name: string, count: number): number | undefined {
+  if (isTruth(name)) return truthOf(name)
   const number = /^\d+$/.test(name) ? Number(name) : Number.NaN
   return number < count ? number : undefined
 }
 
 function noClasses({ data }: StringArray, where: string): PareError {
   const names = [...new Set(data)].filter((name) => name !== IGNORED).sort()
+  if (names.every((name) => IMAGE_FILE.test(name))) {
+    return new PareError(`${where} are files of images: ${listed(names)}. Masks are not read from files.`, {
+      hint: 'write images and masks as arrays into one .npz: the input by its name [N, channels, height, width], and label [N, height, width] with the class of each pixel, 255 where it does not count.',
+    })
+  }
   return new PareError(`${where} are names, and which class of the model each is, is not known: ${listed(names)}.`, {
     hint: `say them in the order of the model's outputs: --classes ${names.slice(0, 3).join(',')}${names.length > 3 ? ',…' : ''} (in a config, evaluate: { classes: [...] }), or put a config.json with id2label beside the model.`,
   })

@@ -26,11 +26,19 @@ export function featuresOf(config: FeatureConfig, rate: number): ((sound: Float3
     case undefined:
     case 'Wav2Vec2FeatureExtractor':
       return undefined
+    case 'EncodecFeatureExtractor':
+      if ((content.feature_size ?? 1) === 1) return undefined
+      throw new PareError(
+        `${config.path}: feature_size is ${JSON.stringify(content.feature_size)}: sounds are read as one channel.`,
+        {
+          hint: 'write the samples of all channels as .npz.',
+        },
+      )
     default:
       throw new PareError(
         `${config.path}: feature_extractor_type is ${JSON.stringify(content.feature_extractor_type)}, which is not read.`,
         {
-          hint: 'write the features as .npz: those of Wav2Vec2, Whisper, AST and Speech2Text are computed here.',
+          hint: 'write the features as .npz: those of Wav2Vec2 (HuBERT, SEW, UniSpeech, WavLM and MMS have them, too), EnCodec, Whisper, AST and Speech2Text are computed here.',
         },
       )
   }

@@ -31,7 +31,9 @@ export function soundReader(
     })
   }
   const features = featuresOf(config, rate)
-  checkRank(input, features !== undefined, config)
+  // [samples, 1, time], as EnCodec has it.
+  const isChannel = features === undefined && input.shape.length === 3 && (input.shape[1] === 1 || isCodec(config))
+  if (!isChannel) checkRank(input, features !== undefined, config)
   const isNormalized = config.content.do_normalize === true
   return async (bytes, where) => {
     const sound = decodeWav(bytes, where)
@@ -41,11 +43,16 @@ export function soundReader(
       })
     }
     const data = resample(sound.data, sound.rate, rate)
-    if (features === undefined) return { type: 'float32', shape: [data.length], data: isNormalized ? normalized(data) : data }
+    const shape = isChannel ? [1, data.length] : [data.length]
+    if (features === undefined) return { type: 'float32', shape, data: isNormalized ? normalized(data) : data }
     const own = features(data)
     if (own.shape.includes(0)) throw new PareError(`${where}: the sound is shorter than a frame.`, { hint: 'leave it out.' })
     return { type: 'float32', ...own }
   }
+}
+
+function isCodec({ content }: FeatureConfig): boolean {
+  return content.feature_extractor_type === 'EncodecFeatureExtractor'
 }
 
 function checkRank({ name, type, shape }: ModelValue, isFeatures: boolean, { path }: FeatureConfig): void {

@@ -60,9 +60,17 @@ function labelFrom(cells: readonly string[]): DataArray {
   return isNumber ? fromNumbers(values, shape) : { type: 'string', shape, data: cells }
 }
 
+/** Columns that are the labels of one sample together, as 'cat,dog,fox' names them: none where a column is called so. */
+function labelColumns(header: readonly string[], label: string): readonly string[] {
+  const names = label.split(',').map((name) => name.trim())
+  return names.length > 1 && !header.includes(label) && names.every((name) => header.includes(name)) ? names : []
+}
+
 /** Columns of each array, in the order of their indices in brackets, else of the file. */
 function groupColumns(header: readonly string[], { inputs, label, kept }: CellOptions): Map<string, number[]> {
+  const several = labelColumns(header, label)
   const cells = header.map((cell, column) => {
+    if (several.includes(cell)) return { array: label, index: several.indexOf(cell), column }
     const [, array, index] = /^(.*?)\[(\d+)\]$/.exec(cell) ?? [cell, cell, '0']
     return { array: array!, index: Number(index), column }
   })
@@ -95,7 +103,7 @@ function sampleShape(
     throw new PareError(
       `${name}: ${columns.length} column${columns.length === 1 ? '' : 's'} (${listed(columns)}) for input '${input.name}' ${describe(input.type, input.shape)}, whose samples have ${free > 0 ? `a multiple of ${fixed}` : fixed} elements.`,
       {
-        hint: `the labels are in the column '${label}': where they have another name, say --label NAME (in a config, evaluate: { label: 'NAME' }). A column that is no input is left out where it is named as --group or --slice, or in a config as id. Columns of several inputs are named after them: pixels[0], pixels[1], …`,
+        hint: `the labels are in the column '${label}': where they have another name, say --label NAME (in a config, evaluate: { label: 'NAME' }). A column that is no input is left out where it is named as --group or --slice, or in a config as id. Columns of several inputs are named after them: pixels[0], pixels[1], … Several labels of a sample, each 0 or 1, are said as --label cat,dog.`,
       },
     )
   }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
 import { stackArrays } from '../rows/sample.js'
@@ -45,6 +46,30 @@ test('semicolons and tabs are taken where the header has no comma, and a comma b
 
 test('a free axis takes the columns that are left', async () => {
   expect((await parse('a,b,c,d\n1,2,3,4\n', [input('x', 'float32', ['n', 't', 2])])).get('x')?.shape).toEqual([1, 2, 2])
+})
+
+test('several columns of labels are one array, in the order in which they are said', async () => {
+  const table = await openCsv(
+    { path: put(folder, 'd.csv', 'cat,a,b,dog,c,d\n1,1,2,0,3,4\n0,5,6,1,7,8\n'), name: 'd.csv', folder },
+    ',',
+  )
+  const { read } = cellReader(table.header!, { table, inputs: [image], label: 'dog, cat', kept: new Set() })
+  const rows: Map<string, ReturnType<typeof array>>[] = []
+  for await (const row of table.read()) rows.push(new Map(read(row)) as (typeof rows)[number])
+  const arrays = stackArrays(rows, 'd.csv')
+  expect(arrays.get('dog, cat')).toEqual(array('int64', [2, 2], [0, 1, 1, 0]))
+  expect(arrays.get('image')).toEqual(array('float64', [2, 1, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]))
+})
+
+test('the numbers of rows that pandas writes are no input', async () => {
+  const read = array('float64', [1, 1, 2, 2], [1, 2, 3, 4])
+  for (const name of ['', 'Unnamed: 0']) {
+    expect((await parse(`${name},a,b,c,d\n7,1,2,3,4\n`)).get('image')).toEqual(read)
+    const table = await openCsv({ path: join(folder, 'd.csv'), name: 'd.csv', folder }, ',')
+    expect(table.notes).toEqual([expect.stringMatching(/^the first column of d\.csv is left out: .* as pandas writes/)])
+  }
+  // Two columns without a name are no such numbers.
+  await expect(parse(',a,b,c,\n7,1,2,3,4\n')).rejects.toThrow('d.csv: 5 columns')
 })
 
 test('a wrong number of columns is refused with both', async () => {

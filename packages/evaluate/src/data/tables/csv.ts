@@ -6,6 +6,9 @@ import type { Row, Table, TableFile } from './table.js'
 /** No row is longer: a quotation mark that is never closed would take all of the file for one. */
 const MOST_ROW_BYTES = 2 ** 26
 
+/** What pandas calls its numbers of rows: nothing where it writes them, 'Unnamed: 0' where it read them and wrote them again. */
+const INDEX = /^(Unnamed: 0)?$/
+
 /**
  * A table of text, comma-separated or with another delimiter, with a header row. It is streamed. A file that should have commas, and whose header has none, is read with the semicolons or
  * tabs that it has.
@@ -19,19 +22,22 @@ export async function openCsv(file: TableFile, usual: ',' | '\t'): Promise<Table
   // The file is closed: a table is read from its beginning.
   await rows.return(undefined)
   if (first.done) throw new PareError(`${file.name}: the file is empty.`, { hint: 'begin with a row of column names.' })
-  const header = first.value.map((cell) => cell.trim())
+  const all = first.value.map((cell) => cell.trim())
+  const isNumbered = all.length > 1 && INDEX.test(all[0]!) && !all.slice(1).some((cell) => INDEX.test(cell))
+  const header = isNumbered ? all.slice(1) : all
+  const note = `the first column of ${file.name} is left out: it is ${all[0] === '' ? 'without a name' : `'${all[0]}'`}, as pandas writes the numbers of rows`
   if (header.every((cell) => cell !== '' && Number.isFinite(Number(cell)))) {
     throw new PareError(`${file.name}:1: the first row holds numbers only: ${header.slice(0, 4).join(', ')}.`, {
       hint: 'begin with a row of column names; the labels are in the column named label.',
     })
   }
   return {
-    ...{ name: file.name, folder: file.folder, bytes, header },
+    ...{ name: file.name, folder: file.folder, bytes, header, ...(isNumbered && { notes: [note] }) },
     async *read() {
       let line = 0
       for await (const cells of rowsOf(file, delimiter)) {
         line++
-        if (line > 1) yield rowOf(header, cells, `${file.name}:${line}`)
+        if (line > 1) yield rowOf(header, isNumbered ? cells.slice(1) : cells, `${file.name}:${line}`)
       }
     },
   }

@@ -10,6 +10,12 @@ const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet']
 /** Folders that are parts of a data set, and no classes. */
 const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'test', 'testing']
 
+/** Images and sounds in formats that are not read. */
+const OTHER_FORMATS = /\.(gif|bmp|tiff?|heic|heif|avif|jfif|jp2|ppm|pgm|mp3|flac|ogg|opus|m4a|aiff?)$/i
+/** Folders that belong together file by file, as those of masks do, and no classes. */
+const PARTNERS = /^(masks?|labels?|labels?_?ids|annotations?|segmentation(class|s)?|seg|gt|ground_?truth|targets?)$/i
+const IMAGES = /^(images?|imgs?|jpegimages|inputs?|rgb)$/i
+
 /** Files that a folder holds: a list of files with what belongs to them, tables that follow each other, or folders of files, one for each class. */
 export type FolderContent =
   | { readonly kind: 'list'; readonly path: string }
@@ -56,6 +62,7 @@ export async function openClassFolder(folder: string, findClasses: FindClasses):
           .map((file) => join(name, file))
           .filter(isData)
           .sort(),
+        others: inside.filter((file) => OTHER_FORMATS.test(file)),
       }
     }),
   )
@@ -63,12 +70,13 @@ export async function openClassFolder(folder: string, findClasses: FindClasses):
     .map(({ name }) => name)
     .filter((name) => isData(name) && !folders.includes(name))
     .sort()
+  const others = [
+    ...perClass.flatMap((one) => one.others),
+    ...entries.map(({ name }) => name).filter((name) => OTHER_FORMATS.test(name)),
+  ]
+  if (folders.length > 1 && folders.every((name) => IMAGES.test(name) || PARTNERS.test(name))) throw partners(folder, folders)
   const classes = perClass.filter(({ files }) => files.length > 0)
-  if (classes.length === 0 && loose.length === 0)
-    throw emptyFolder(
-      folder,
-      entries.map(({ name }) => name),
-    )
+  if (classes.length === 0 && loose.length === 0) throw emptyFolder(folder, { names: entries.map(({ name }) => name), others })
   if (classes.length > 0 && loose.length > 0)
     throw new PareError(`${folder}: ${loose.length} files beside folders of classes, ${loose[0]} for one.`, {
       hint: 'move them into the folder of their class, or away.',
@@ -80,12 +88,13 @@ export async function openClassFolder(folder: string, findClasses: FindClasses):
       hint: `name one of them: ${join(folder, splits[0]!)}`,
     })
   const { numberOf, notes } = await numbering(names, { shown, findClasses })
+  const unread = others.length === 0 ? [] : [`${others.length} of the files in ${shown} are not read: ${formatsOf(others)}`]
   const rows = [
     ...classes.flatMap(({ name, files }) => files.map((path) => ({ path, class: name, label: numberOf.get(name)! }))),
     ...loose.map((path) => ({ path })),
   ].map((row) => ({ ...row, path: row.path.split('\\').join('/') }))
   return {
-    ...{ name: shown, folder, bytes: Number.POSITIVE_INFINITY, rows: rows.length, notes },
+    ...{ name: shown, folder, bytes: Number.POSITIVE_INFINITY, rows: rows.length, notes: [...notes, ...unread] },
     async *read(): AsyncGenerator<Row> {
       for (const values of rows) yield { where: `${shown}/${values.path}`, values }
     },
@@ -113,8 +122,27 @@ async function numbering(
   }
 }
 
-function emptyFolder(folder: string, names: readonly string[]): PareError {
+/** '.bmp, .gif' */
+function formatsOf(files: readonly string[]): string {
+  return listed([...new Set(files.map((file) => extname(file).toLowerCase()))].sort())
+}
+
+function partners(folder: string, names: readonly string[]): PareError {
+  return new PareError(`${folder}: its folders belong together file by file, and are no classes: ${listed(names)}.`, {
+    hint: 'of masks, write an .npz with the input by its name [N, channels, height, width] and label [N, height, width], the class of each pixel; of boxes, a .jsonl with a line for each image: its path as image, boxes and labels.',
+  })
+}
+
+function emptyFolder(
+  folder: string,
+  { names, others }: { readonly names: readonly string[]; readonly others: readonly string[] },
+): PareError {
   const content = names.length === 0 ? 'nothing' : listed(names)
+  if (others.length > 0) {
+    return new PareError(`${folder}: ${others.length} files in formats that are not read: ${formatsOf(others)}.`, {
+      hint: 'write images as PNG, JPEG or WebP (mogrify -format png FILES), and sounds as WAV (ffmpeg -i FILE sound.wav).',
+    })
+  }
   return new PareError(`${folder}: no data in the folder; it holds ${content}.`, {
     hint: `expected a folder for each class with images (.png, .jpg, .webp) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
   })

@@ -10,7 +10,7 @@ export interface Table {
   readonly rows?: number
   /** Names of columns in the order of the file, where cells are text without types. */
   readonly header?: readonly string[]
-  /** Names of classes in the order of their numbers, where the table has them in an order of its own. */
+  /** For people: how classes are numbered, what is left out. */
   readonly notes?: readonly string[]
   read(): AsyncIterable<Row>
 }
