@@ -78,11 +78,11 @@ async function countedAt(model: Model, sizes: AxisSizes): Promise<Counted> {
       const { counts, passes, asked } = countsAt(counting, { ...sizes, ...stated })
       const first = infer({ ...options, counts })
       const runs = (shapes: Shapes) => repetitions.map((each) => ({ ...each, passes: passes(each.id, each.passes(shapes)) }))
-      const repetitions = runs(first)
+      const counted = runs(first)
       // What a Loop collects has as many positions as it has passes.
-      const collected = new Map(repetitions.map((each) => [each.id, each.passes]))
+      const collected = new Map(counted.map((each) => [each.id, each.passes]))
       const shapes =
-        repetitions.length === 0 ? first : infer({ ...options, counts: (id, most) => collected.get(id) ?? counts(id, most) })
+        counted.length === 0 ? first : infer({ ...options, counts: (id, most) => collected.get(id) ?? counts(id, most) })
       return { ...countAt({ weights, paths, repetitions: runs(shapes), shapes: shapes.shapes }), asked }
     }
     const count = { ...countWith({}), choice, countWith }
