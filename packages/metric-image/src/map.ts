@@ -1,4 +1,4 @@
-import type { SampleRecord } from '@pare/gate'
+import type { Aggregate, SampleRecord } from '@pare/gate'
 import { defineMetric, meanOf, type Numbers, type SampleBoxes, z } from '@pare/metric'
 
 /** IoU that a box must have with one of its class to be right: the mean over 0.5, 0.55 … 0.95. */
@@ -30,7 +30,7 @@ export const map = defineMetric({
     bounded: true,
     needs: { read: 'boxes' },
     of: ({ boxes }) => recordOf(boxes!, SIZES[size]),
-    combine: meanPrecision,
+    combine: overClasses(),
   }),
 })
 
@@ -101,57 +101,87 @@ function areaOf(box: Numbers): number {
   return (box[2]! - box[0]!) * (box[3]! - box[1]!)
 }
 
+/** The boxes of one class in all records. */
 interface ClassBoxes {
-  expected: number
-  readonly detected: { readonly score: number; readonly weight: number; readonly right: readonly number[] }[]
+  /** Detected ones, the best first: the record of each, and at ten levels each what it is. */
+  readonly records: Uint32Array
+  readonly kinds: Uint8Array
+  /** Records with expected boxes, and how many each has. */
+  readonly expected: readonly (readonly [record: number, count: number])[]
 }
 
-function meanPrecision(records: readonly SampleRecord[], weights?: ArrayLike<number>): number {
-  const classes = new Map<number, ClassBoxes>()
+/** Resamples weigh the same records again and again: their boxes are sorted once. */
+function overClasses(): Aggregate {
+  const kept = new WeakMap<readonly SampleRecord[], readonly ClassBoxes[]>()
+  return (records, weights) => {
+    const classes = kept.get(records) ?? classesOf(records)
+    kept.set(records, classes)
+    const values = classes.flatMap((own) => precisionsOf(own, weights))
+    // Where none is to be found, every model would be as good.
+    return values.length === 0 ? Number.NaN : meanOf(values)
+  }
+}
+
+/** In the order of their numbers. */
+function classesOf(records: readonly SampleRecord[]): readonly ClassBoxes[] {
+  const classes = new Map<number, { expected: [number, number][]; detected: { score: number; record: number; at: number }[] }>()
   const of = (one: number) => {
-    const own = classes.get(one) ?? { expected: 0, detected: [] }
+    const own = classes.get(one) ?? { expected: [], detected: [] }
     classes.set(one, own)
     return own
   }
   for (const [i, record] of records.entries()) {
-    const weight = weights?.[i] ?? 1
-    if (weight === 0) continue
     for (let at = 0; at < record.length; ) {
       if (record[at] === EXPECTED) {
-        of(record[at + 1]!).expected += weight * record[at + 2]!
+        of(record[at + 1]!).expected.push([i, record[at + 2]!])
         at += 3
       } else {
-        const right = record.slice(at + 2, at + DETECTED_WIDTH)
-        of(record[at]!).detected.push({ score: record[at + 1]!, weight, right })
+        of(record[at]!).detected.push({ score: record[at + 1]!, record: i, at: at + 2 })
         at += DETECTED_WIDTH
       }
     }
   }
-  // A class without boxes to be found has no recall, and does not count.
-  const counted = [...classes].filter(([, { expected }]) => expected > 0).sort(([a], [b]) => a - b)
-  // Where none is to be found, every model would be as good.
-  if (counted.length === 0) return Number.NaN
-  return meanOf(counted.map(([, own]) => meanOf(LEVELS.map((_, level) => averagePrecisionAt(own, level)))))
+  return [...classes]
+    .sort(([a], [b]) => a - b)
+    .map(([, { expected, detected }]) => {
+      const best = detected.sort((a, b) => b.score - a.score)
+      const kinds = new Uint8Array(best.length * LEVELS.length)
+      for (const [i, { record, at }] of best.entries())
+        for (const level of LEVELS.keys()) kinds[i * LEVELS.length + level] = records[record]![at + level]!
+      return { expected, kinds, records: Uint32Array.from(best, ({ record }) => record) }
+    })
 }
 
-function averagePrecisionAt({ expected, detected }: ClassBoxes, level: number): number {
-  const order = [...detected].sort((a, b) => b.score - a.score)
-  const [recalls, precisions]: [number[], number[]] = [[], []]
-  let [hits, all] = [0, 0]
-  for (const { weight, right } of order) {
-    if (right[level] === IGNORED) continue
+/** The mean over all levels; nothing for a class without boxes to be found, which has no recall. */
+function precisionsOf(own: ClassBoxes, weights: ArrayLike<number> | undefined): readonly number[] {
+  const weightOf = (record: number) => weights?.[record] ?? 1
+  const expected = own.expected.reduce((sum, [record, count]) => sum + weightOf(record) * count, 0)
+  return expected > 0 ? [meanOf(LEVELS.map((_, level) => averagePrecisionAt(own, { level, expected, weightOf })))] : []
+}
+
+/** Only where a box is right recall rises, and only there the largest precision behind a place can be. Linear in boxes. */
+function averagePrecisionAt(
+  { records, kinds }: ClassBoxes,
+  {
+    level,
+    expected,
+    weightOf,
+  }: { readonly level: number; readonly expected: number; readonly weightOf: (record: number) => number },
+): number {
+  const precisions: number[] = []
+  let all = 0
+  for (let i = 0; i < records.length; i++) {
+    const kind = kinds[i * LEVELS.length + level]
+    if (kind === IGNORED) continue
     // A sample that counts several times is as many samples with the same boxes, one after the other.
-    for (let copy = 0; copy < weight; copy++) {
-      hits += right[level]!
-      all++
-      recalls.push(hits / expected)
-      precisions.push(hits / all)
-    }
+    const weight = weightOf(records[i]!)
+    if (kind === WRONG) all += weight
+    else for (let copy = 0; copy < weight; copy++) precisions.push((precisions.length + 1) / ++all)
   }
   for (let i = precisions.length - 2; i >= 0; i--) precisions[i] = Math.max(precisions[i]!, precisions[i + 1]!)
   let [sum, at] = [0, 0]
   for (const recall of RECALLS) {
-    while (at < recalls.length && recalls[at]! < recall) at++
+    while (at < precisions.length && (at + 1) / expected < recall) at++
     sum += precisions[at] ?? 0
   }
   return sum / RECALLS.length

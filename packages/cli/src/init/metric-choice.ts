@@ -111,10 +111,16 @@ function tokensChoice({ asking }: Pairing['glance']): Choice {
   return sure(metric('perplexity', 'how well the next token is foreseen'))
 }
 
+/** Boxes that are chosen, the queries of DETR, or places of YOLO: there are hundreds at least. */
+function isDetector({ outputs }: Signature, shape: ModelValue['shape']): boolean {
+  const isDetr = outputs.some(({ name }) => /logits/i.test(name)) && outputs.some(({ name }) => /box/i.test(name))
+  return isDetr || sizeAt(shape, 2) === 6 || [1, 2].some((axis) => Number(sizeAt(shape, axis)) >= 100)
+}
+
 function labelled(pairing: Pairing, { shape, type, name }: ModelValue, label: ColumnGlance): Choice {
   const rank = label.shape.length
   if (type === 'string') return writtenChoice(shape, label)
-  if (rank === 2 && label.shape[1] === 5 && shape.length === 3 && sizeAt(shape, 2) === 6)
+  if (rank === 2 && label.shape[1] === 5 && shape.length === 3 && isDetector(pairing.signature, shape))
     return sure(metric('map', 'precision and recall of boxes, as COCO has them'))
   if (isVector({ name }) && rank === 0)
     return sure(metric('recall-at-1', 'whether the nearest other vector has the same label'), COSINE)

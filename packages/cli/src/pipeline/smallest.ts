@@ -40,23 +40,9 @@ export function disagreement(facts: SmallestSearchFacts | undefined, verdict: st
 
 /** As `results.json` tells of it. */
 export function smallestResult(facts: SmallestSearchFacts, cwd: string): SmallestResult {
-  const {
-    smallest,
-    maxDrop,
-    certainty,
-    metric,
-    reference,
-    data,
-    chosen,
-    next,
-    even,
-    tried,
-    ended,
-    former: known,
-    seconds,
-  } = facts
+  const { smallest, maxDrop, certainty, metric, reference, data, chosen, next, even, tried, ended, former, seconds } = facts
   return {
-    ...{ smallest, maxDrop, certainty, metric, ended, known, seconds },
+    ...{ smallest, maxDrop, certainty, metric, ended, known: former, seconds },
     reference: { ...reference },
     data: { ...data, path: showPath(data.path, cwd) },
     ...present({ chosen: chosen && candidateOf(chosen), even: even && candidateOf(even) }),

@@ -32,8 +32,10 @@ describe('a metric with options in fields', () => {
         () => 'nothing',
         (error: Error) => error.message,
       )
-    expect(await say({ data, metric: { name: 'f1', averge: 'micro' } })).toContain("metric 'f1' has no option 'averge' (micro)")
-    expect(await say({ data, metric: { name: 'f1', average: 'mean' } })).toContain('average is mean, expected one of')
+    expect(await say({ data, metric: { name: 'f1', averge: 'micro' } })).toContain(`metric f1 has no option 'averge' ("micro")`)
+    expect(await say({ data, metric: { name: 'f1', average: 'mean' } })).toContain(
+      'average is "mean"; macro, micro, weighted or binary was expected',
+    )
     expect(await say({ data, metric: { name: 'f1', average: 'a,b' } })).toContain("average is 'a,b', and a comma ends an option")
     expect(await say({ data, metric: { name: 'f1:average=micro', zero: 1 } })).toContain(
       'has options in its name, and more beside it',

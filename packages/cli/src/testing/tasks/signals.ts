@@ -120,16 +120,22 @@ const detection: Task = {
       if (Math.floor(row / parts) === column) return 1
       return column === 5 ? 0 : 1e-6 * random.normal()
     })
-    const found = times(samples * boxes, () => {
+    const detected = times(samples * boxes, () => {
       const [left, top] = [random.below(50), random.below(50)]
       return [left, top, left + 10 + random.below(40), top + 10 + random.below(40), 0.5 + random.uniform() / 2, random.below(2)]
     })
-    const labels = found.flatMap(([a, b, c, d, , one]) => [a! + random.below(3), b!, c!, d!, random.uniform() < 0.1 ? -1 : one!])
+    const labels = detected.flatMap(([a, b, c, d, , one]) => [
+      a! + random.below(3),
+      b!,
+      c!,
+      d!,
+      random.uniform() < 0.1 ? -1 : one!,
+    ])
     const data = npz({
       x: {
         type: 'f4',
         shape: [samples, boxes, 6 * parts],
-        values: found.flatMap((box) => box.flatMap((each) => times(parts, () => each / parts))),
+        values: detected.flatMap((box) => box.flatMap((each) => times(parts, () => each / parts))),
       },
       label: { type: 'f4', shape: [samples, boxes, 5], values: labels },
     })

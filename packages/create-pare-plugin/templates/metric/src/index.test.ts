@@ -15,5 +15,5 @@ test('counts samples that are near, by hand', () => {
 })
 
 test('an option that makes no sense is refused with its value', () => {
-  expect(() => myPlugin({ by: 0 })).toThrow('by is 0, expected a whole number from 1.')
+  expect(() => myPlugin({ by: 0 })).toThrow('by is 0; a whole number from 1 on was expected')
 })

@@ -21,7 +21,7 @@ export function classFinder(sources: ClassSources): FindClasses {
     names ??= find(sources)
     return names
   }
-  return Object.assign(finder, { said: sources.classes })
+  return Object.assign(finder, { setting: sources.classes })
 }
 
 async function find({ classes, models, folders, boundary }: ClassSources): Promise<ClassNames | undefined> {

@@ -1,8 +1,9 @@
 import { type Numbers, type ReadableSample, type SampleBoxes, sampleOf } from '@pare/metric'
-import { BOX_WIDTH } from '../data/labels/box-labels.js'
-import { describe, type NdArray, numbersOf } from '../data/ndarray.js'
-import { NO_LABELS } from './labels.js'
-import type { NeededOutcome } from './outcome.js'
+import { BOX_WIDTH } from '../../data/labels/box-labels.js'
+import { describe, type NdArray, numbersOf } from '../../data/ndarray.js'
+import { NO_LABELS } from '../labels.js'
+import type { NeededOutcome } from '../outcome.js'
+import { type Detections, detrHead, yoloHead } from './heads.js'
 
 /** Numbers of a detected box in one output: x1, y1, x2, y2, score, class. Of an expected one: x1, y1, x2, y2, class, and whether it is a crowd, and its area, where the data say so. */
 const DETECTED = 6
@@ -10,30 +11,20 @@ const EXPECTED = [5, BOX_WIDTH]
 
 /** What keeps outputs and labels from being boxes. */
 export function boxProblems(outcome: NeededOutcome): string[] {
-  const { batch, name, output } = outcome
-  const problems: string[] = []
-  if (detectionsIn(outcome) === undefined) {
-    const isRaw = output.shape.length === 3
-    const cure = isRaw
-      ? ' What a detector gives before its boxes are chosen is not read: export it with that step (of Ultralytics, nms=True; of DETR, with post_process_object_detection in the graph).'
-      : ''
-    problems.push(
-      `output '${name}' is ${describe(output.type, output.shape)}, expected [samples, boxes, 6] (x1, y1, x2, y2, score, class), or outputs named boxes [samples, boxes, 4], scores and labels [samples, boxes].${cure}`,
-    )
-  }
-  const { label } = batch
-  if (label === undefined) problems.push(NO_LABELS)
-  else if (label.shape.length !== 3 || !EXPECTED.includes(label.shape[2]!)) {
-    problems.push(
+  const { label } = outcome.batch
+  if (label === undefined) return [NO_LABELS]
+  if (label.shape.length !== 3 || !EXPECTED.includes(label.shape[2]!)) {
+    return [
       `labels are ${describe(label.type, label.shape)}, expected [samples, boxes, 5]: x1, y1, x2, y2, class, filled up with a class of −1; or arrays boxes [samples, boxes, 4] and labels [samples, boxes].`,
-    )
+    ]
   }
-  return problems
+  const detections = detectionsIn(outcome)
+  return typeof detections === 'string' ? [detections] : []
 }
 
 /** Samples of boxes. */
 export function readBoxes(outcome: NeededOutcome): ReadableSample[] {
-  const detections = detectionsIn(outcome)!
+  const detections = detectionsIn(outcome) as Detections
   const { batch } = outcome
   const labels = numbersOf(batch.label!)
   const [, count, width] = batch.label!.shape as [number, number, number]
@@ -51,17 +42,44 @@ export function readBoxes(outcome: NeededOutcome): ReadableSample[] {
   })
 }
 
-type Detections = (sample: number) => SampleBoxes['detected']
+/** Ways to put boxes out, the plainest first. */
+const FORMS = [rowsForm, partsForm, detrHead, yoloHead]
 
-function detectionsIn({ batch, output, outputs = {} }: NeededOutcome): Detections | undefined {
-  const [size, count, width] = output.shape
-  if (output.shape.length === 3 && width === DETECTED && size! >= batch.size) {
-    const values = numbersOf(output)
-    return (i) =>
-      rowsOf(values, { from: i * count!, count: count!, width }).flatMap((row) =>
-        detectionOf(row.subarray(0, 4), row[4]!, row[5]!),
-      )
+/** A sentence where the outputs are no boxes. */
+function detectionsIn(outcome: NeededOutcome): Detections | string {
+  for (const form of FORMS) {
+    const detections = form(outcome)
+    if (detections !== undefined) return detections
   }
+  const { name, output } = outcome
+  const isRaw = output.shape.length === 3
+  const cure = isRaw
+    ? ' Of what a detector gives before its boxes are chosen, heads of YOLO ([samples, 4 + classes, places], or [samples, places, 5 + classes]) and of DETR (logits and pred_boxes) are read; others are exported with that step.'
+    : ''
+  return `output '${name}' is ${describe(output.type, output.shape)}, expected [samples, boxes, 6] (x1, y1, x2, y2, score, class), or outputs named boxes [samples, boxes, 4], scores and labels [samples, boxes].${cure}`
+}
+
+/** Corners, score and class of each box in one output. */
+function rowsForm({ batch, output }: NeededOutcome): Detections | undefined {
+  const [size, count, width] = output.shape
+  if (output.shape.length !== 3 || width !== DETECTED || size! < batch.size) return undefined
+  const values = numbersOf(output)
+  if (count! > DETECTED && isOneClass(values)) return undefined
+  return (i) =>
+    rowsOf(values, { from: i * count!, count: count!, width }).flatMap((row) => detectionOf(row.subarray(0, 4), row[4]!, row[5]!))
+}
+
+/** The head of a YOLOv5 of one class is as wide, and has the score of that class where others have the number of a class. */
+function isOneClass(values: Numbers): boolean {
+  let [rows, scores] = [0, 0]
+  for (let at = DETECTED - 1; at < values.length; at += DETECTED) {
+    rows++
+    if (values[at]! > 0 && values[at]! < 1) scores++
+  }
+  return 2 * scores > rows
+}
+
+function partsForm({ batch, outputs = {} }: NeededOutcome): Detections | undefined {
   const find = (name: RegExp, rank: number) =>
     Object.entries(outputs).find(([own, { shape }]) => name.test(own) && shape.length === rank && shape[0]! >= batch.size)?.[1]
   const parts = [find(/box/i, 3), find(/score|conf/i, 2), find(/label|class/i, 2)]
