@@ -42,7 +42,8 @@ export function disagreement(facts: SmallestSearchFacts | undefined, verdict: st
 export function smallestResult(facts: SmallestSearchFacts, cwd: string): SmallestResult {
   const { smallest, maxDrop, certainty, metric, reference, data, chosen, next, even, tried, ended, former, seconds } = facts
   return {
-    ...{ smallest, maxDrop, certainty, metric, ended, known: former, seconds },
+    ...{ smallest, maxDrop, certainty, metric, ended, seconds },
+    known: former,
     reference: { ...reference },
     data: { ...data, path: showPath(data.path, cwd) },
     ...present({ chosen: chosen && candidateOf(chosen), even: even && candidateOf(even) }),
