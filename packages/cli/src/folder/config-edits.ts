@@ -182,8 +182,8 @@ function writeHeadDim(
 const NO_SIZE = /token|ids?$|architectures|version|beams|position/
 
 /** Sizes that changed and that no known key holds, where some number or list looks as if it held them. */
-function unknownSizes(json: Json, { name, outcome, kinds: known }: Draft): readonly string[] {
-  const changed = outcome.changes.filter(({ fact, before, after }) => before !== after && !known.has(fact))
+function unknownSizes(json: Json, { name, outcome, kinds }: Draft): readonly string[] {
+  const changed = outcome.changes.filter(({ fact, before, after }) => before !== after && !kinds.has(fact))
   const numbers = new Map(changed.map(({ fact, before }) => [before, fact]))
   const layers = new Set(outcome.layers.filter(({ before, kept }) => kept.length < before).map(({ before }) => before))
   const alike = numbersIn(json, []).filter(({ key, value }) => {

@@ -32,14 +32,14 @@ export interface ModelJudgement {
 export async function judgeModel(
   { path, evaluation, demands }: Task & { readonly evaluation: EvaluationSettings },
   pruned: Pick<PrunedModel, 'model' | 'staged' | 'stagedSha256' | 'output' | 'macs'>,
-  { references, onComparison, work, base, sharing, latency: known }: Judging,
+  { references, onComparison, work, base, sharing, latency: earlier }: Judging,
 ): Promise<ModelJudgement> {
   await using hashing = hashData(evaluation.request.data)
   const pair = { reference: path, pruned: pruned.staged, evaluation }
   const comparison = await measurePair(pair, references, work, sharing)
   const dataHash = await hashing.digest()
   onComparison(comparison, dataHash)
-  const latency = evaluation.latency ? (known ?? (await relativeLatency(pair, work))) : undefined
+  const latency = evaluation.latency ? (earlier ?? (await relativeLatency(pair, work))) : undefined
   await refuseReplaced(pruned)
   const { judgeDemands } = await import('@pare/gate')
   const { findAggregates } = await import('@pare/evaluate')

@@ -54,11 +54,11 @@ export async function valuesOfSamples(
   })
   const arrays = wanted.map((): Growing => ({ shape: undefined, split: false, pieces: [] }))
   let samples = 0
-  for await (const { outputs: given } of forward(measuring, { sums: new Set(), ...(signal && { signal }) })) {
-    const size = Number(given[count]![0])
+  for await (const { outputs: arrived } of forward(measuring, { sums: new Set(), ...(signal && { signal }) })) {
+    const size = Number(arrived[count]![0])
     samples += size
     for (const [i, { own, shape }] of outputs.entries())
-      take(arrays[i]!, { wanted: wanted[i]!, size, shape: Array.from(given[shape]!, Number), elements: given[own]! })
+      take(arrays[i]!, { wanted: wanted[i]!, size, shape: Array.from(arrived[shape]!, Number), elements: arrived[own]! })
   }
   return {
     samples,

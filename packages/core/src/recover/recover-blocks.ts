@@ -60,8 +60,8 @@ export interface RecoveredPart {
  * run twice over the data, at most, however many parts there are, and the values of one part are in memory. Throws PareError where a model has no such blocks.
  */
 export async function recoverBlocks(reference: Model, pruned: Model, options: RecoverBlocksOptions): Promise<RecoveredBlocks> {
-  const { steps, seed, forward, train, isFilled: given = () => false, onPadding, signal } = options
-  const reason = cannotMerge(reference, pruned, given)
+  const { steps, seed, forward, train, isFilled = () => false, onPadding, signal } = options
+  const reason = cannotMerge(reference, pruned, isFilled)
   if (reason !== undefined) throw noBlocks(`the two models cannot run side by side: ${reason}`)
   const allParts = findParts(pruned)
   if (allParts.length === 0) throw noBlocks(whyNone(pruned))

@@ -43,8 +43,8 @@ export interface RepairResult {
  * later layers are repaired by what they meet once the earlier ones are. Both models run twice over the data, at most, however many levels there are.
  */
 export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<RepairResult> {
-  const { steps, seed, forward, isFilled: given = () => false, onPadding, signal, onProgress } = options
-  const reason = cannotMerge(reference, pruned, given)
+  const { steps, seed, forward, isFilled = () => false, onPadding, signal, onProgress } = options
+  const reason = cannotMerge(reference, pruned, isFilled)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
   const { nameOf } = merge(reference, pruned)
   const masked = new Set(maskedBy(steps).map(({ id }) => id))

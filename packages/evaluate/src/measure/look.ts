@@ -102,7 +102,7 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       await judge(read, how)
     }
     const last = await readThrough(data, {
-      ...{ size: batch.size, view: view, judge: noted },
+      ...{ size: batch.size, view, judge: noted },
       ...{ end: performance.now() + readingMs, runningEnd: performance.now() + RUNNING_MS },
     })
     if (prints.length > 0) view.fingerprints = Buffer.concat(prints).toString('base64')
@@ -189,19 +189,19 @@ interface Through {
 }
 
 /** Reads batches, and gives the last one, where it was not run. */
-async function readThrough(data: DataSet, { size, view: found, end, runningEnd, judge }: Through): Promise<Batch | undefined> {
+async function readThrough(data: DataSet, { size, view, end, runningEnd, judge }: Through): Promise<Batch | undefined> {
   const labels = new Map<number, number>()
   let last: Batch | undefined
   for await (const batch of data.batches(size)) {
-    const runs = found.read === 0 || performance.now() < runningEnd
+    const runs = view.read === 0 || performance.now() < runningEnd
     await judge(batch, { runs })
     last = runs ? undefined : batch
-    found.read += batch.size
+    view.read += batch.size
     countLabels(batch, labels)
     if (performance.now() > end) break
   }
   const common = [...labels].sort(([a, n], [b, m]) => m - n || a - b).slice(0, MOST_LABELS)
-  if (common.length > 0) found.labels = common
+  if (common.length > 0) view.labels = common
   return last
 }
 

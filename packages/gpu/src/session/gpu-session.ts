@@ -217,7 +217,7 @@ async function open(
     gpu,
     model,
     inFloats,
-    parts: parts,
+    parts,
     leastSparsity,
     threads: tuning.threads,
     keep: new Set(keep),

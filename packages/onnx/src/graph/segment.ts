@@ -14,9 +14,9 @@ export interface SegmentOptions {
  * The part of a model that computes some values from others: nodes, constants and inputs that lead there, and nothing else. A node that makes a value that is
  * given and another that is not makes both. Linear in the nodes.
  */
-export function segmentOf(model: Model, { entries: given, outputs }: SegmentOptions): Model {
+export function segmentOf(model: Model, { entries, outputs }: SegmentOptions): Model {
   const { graph } = model
-  const infos = new Map(given.map((info) => [info.name, info]))
+  const infos = new Map(entries.map((info) => [info.name, info]))
   const computed = new Set<string>()
   const wanted = new Set(outputs)
   const needed = new Set(outputs)
@@ -32,7 +32,7 @@ export function segmentOf(model: Model, { entries: given, outputs }: SegmentOpti
   return editModel(model, {
     graph: editGraph(graph, {
       nodes: nodes.reverse(),
-      inputs: [...own, ...given.filter(isInput)],
+      inputs: [...own, ...entries.filter(isInput)],
       outputs: outputs.map((name) => makeValueInfo({ name })),
       initializers: graph.initializers.filter(({ name }) => needed.has(name)),
       values: graph.values.filter(({ name }) => computed.has(name)),

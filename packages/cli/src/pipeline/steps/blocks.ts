@@ -68,7 +68,7 @@ export async function recoverBlockwise(job: BlocksJob, work: Work): Promise<{ st
   try {
     const isFilled = await inputsOfData(files)
     const recovered = await recoverBlocks(widen(before), model, {
-      ...{ steps, seed, forward: forwardOver(calibration, engine), train, isFilled: isFilled, onPadding: padded.add, signal },
+      ...{ steps, seed, forward: forwardOver(calibration, engine), train, isFilled, onPadding: padded.add, signal },
     })
     const notes = [...recovered.notes, ...frozenNotes(frozen), ...padded.warnings()]
     const facts = { parts: recovered.parts, samples, bytes, seconds: (performance.now() - start) / 1000, notes }

@@ -41,7 +41,7 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
       steps,
       seed,
       forward,
-      isFilled: isFilled,
+      isFilled,
       signal,
       onProgress,
       onPadding: padded.add,

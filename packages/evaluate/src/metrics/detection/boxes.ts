@@ -3,7 +3,7 @@ import { BOX_WIDTH } from '../../data/labels/box-labels.js'
 import { describe, type NdArray, numbersOf } from '../../data/ndarray.js'
 import { NO_LABELS } from '../labels.js'
 import type { NeededOutcome } from '../outcome.js'
-import { type Detections, detrHead, yoloHead } from './heads.js'
+import { type BoxForm, type Detections, detrForm, yoloForm } from './raw-forms.js'
 
 /** Numbers of a detected box in one output: x1, y1, x2, y2, score, class. Of an expected one: x1, y1, x2, y2, class, and whether it is a crowd, and its area, where the data say so. */
 const DETECTED = 6
@@ -43,7 +43,7 @@ export function readBoxes(outcome: NeededOutcome): ReadableSample[] {
 }
 
 /** Ways to put boxes out, the plainest first. */
-const FORMS = [rowsForm, partsForm, detrHead, yoloHead]
+const FORMS: readonly BoxForm[] = [rowsForm, partsForm, detrForm, yoloForm]
 
 /** A sentence where the outputs are no boxes. */
 function detectionsIn(outcome: NeededOutcome): Detections | string {

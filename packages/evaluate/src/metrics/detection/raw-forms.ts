@@ -8,7 +8,7 @@ import { unitsOf } from './units.js'
 export type Detections = (sample: number) => readonly Detection[]
 
 /** Detections of an output as a network has it before boxes are chosen; a sentence where it is known and cannot be read. Undefined: it is none. */
-export type Head = (outcome: NeededOutcome) => Detections | string | undefined
+export type BoxForm = (outcome: NeededOutcome) => Detections | string | undefined
 
 /** What Ultralytics validates with: the least score, the overlap from which the weaker of two boxes goes, and boxes of an image. */
 const YOLO = { least: 0.001, overlap: 0.7, most: 300 }
@@ -27,7 +27,7 @@ interface YoloLayout {
  * YOLO's head: of each place centre, width and height in pixels, and a score for each class. YOLOv8 and later have [samples, 4 + classes, places], YOLOv5 to YOLOv7
  * [samples, places, 5 + classes], where the fifth number says whether there is anything. Places whose score is at least 0.001 are kept with each such class, and suppressed class by class.
  */
-export const yoloHead: Head = (outcome) => {
+export const yoloForm: BoxForm = (outcome) => {
   const { output, name } = outcome
   const layout = yoloLayout(output, outcome.context.names?.length)
   if (layout === undefined) return undefined
@@ -81,7 +81,7 @@ function yoloLayout({ shape }: NdArray, names: number | undefined): YoloLayout |
  * DETR's head: `logits` [samples, queries, classes], and boxes [samples, queries, 4] of centre, width and height as shares of the image. With one class more than the model has names it is a softmax
  * whose last class is nothing (DETR, Conditional DETR, YOLOS), and each query is one box; with as many it is a sigmoid (Deformable DETR, RT-DETR), and the best pairs of query and class are as many boxes.
  */
-export const detrHead: Head = (outcome) => {
+export const detrForm: BoxForm = (outcome) => {
   const { outputs = {}, context, batch } = outcome
   const find = (name: RegExp) => Object.entries(outputs).find(([own, { shape }]) => name.test(own) && shape.length === 3)?.[1]
   const [logits, boxes] = [find(/logits/i), find(/box/i)]
