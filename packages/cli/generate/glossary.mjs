@@ -1,4 +1,4 @@
-// Writes the words of docs/glossary.md that users meet, for `pare explain`.
+// Writes the words of docs/glossary.md that users meet, for `pare explain`; each build runs it, and the file is not committed.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { glossaryOf } from './glossary-table.mjs'
 
@@ -11,7 +11,7 @@ const rows = terms.map(
 )
 writeFileSync(
   new URL('../src/explain/glossary.ts', import.meta.url),
-  `// Written by \`npm run generate -w @pare/cli\` from docs/glossary.md; do not edit it.
+  `// Written by each build from docs/glossary.md; do not edit it.
 
 /** The rows of the glossary, with what others call a thing. */
 export const GLOSSARY: readonly { readonly words: readonly string[]; readonly text: string; readonly elsewhere?: string }[] = [
