@@ -112,6 +112,10 @@ it('a project without one fetches it through npm, keeps this platform’s files,
   expect(readdirSync(join(expected, 'bin/napi-v6'))).toEqual([thisPlatform.os])
   expect(readdirSync(join(folder, 'cache/onnxruntime/1.30.0'))).toEqual([`${thisPlatform.os}-${thisPlatform.arch}`])
   expect(JSON.parse(await inProject(code)).said).toEqual([])
+  const manifest = join(expected, 'package.json')
+  writeFileSync(manifest, `${readFileSync(manifest, 'utf8')} `)
+  expect(JSON.parse(await inProject(code)).said).toEqual([expect.stringContaining('holds other bytes than were published')])
+  expect(JSON.parse(await inProject(code)).said).toEqual([])
 })
 
 it('what the registry serves is not unpacked where its hash is another one, and nothing stays behind', async () => {
