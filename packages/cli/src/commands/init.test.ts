@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { runResults } from '@pare/report'
@@ -133,6 +133,33 @@ describe('pare init', () => {
     expect(exitCode).toBe(0)
     expect(stdout).toContain('data: none was found that fits model.onnx')
     expect(stdout).toContain('a Git LFS pointer, not the file itself.')
+  })
+})
+
+describe('pare init beside models that cannot be read', () => {
+  const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1\n'
+  const unreadable = { 'a/pointer.onnx': pointer, 'a/empty.onnx': '', 'a/text.onnx': 'not a model' }
+
+  it('leaves them out, each with its reason, and measures the others', async () => {
+    await using folder = await fixture(undefined, unreadable)
+    const { exitCode, stdout } = await pare(['init'], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('Models in it: model.onnx.')
+    expect(stdout).toContain('Measured with: val.npz')
+    for (const name of Object.keys(unreadable)) expect(stdout).toMatch(new RegExp(`^  left out: ${name}[: ]`, 'm'))
+    expect(stdout).toContain('is a Git LFS pointer')
+    expect((await pare(['check'], { cwd: folder.path })).exitCode).toBe(0)
+  })
+
+  it('writes nothing where there are no others', async () => {
+    await using folder = await fixture(undefined, unreadable)
+    await rm(join(folder.path, 'model.onnx'))
+    const before = await readdir(folder.path)
+    const { exitCode, stderr } = await pare(['init'], { cwd: folder.path })
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('pare init: no model here can be read:')
+    for (const name of Object.keys(unreadable)) expect(stderr).toMatch(new RegExp(`^  left out: ${name}[: ]`, 'm'))
+    expect(await readdir(folder.path)).toEqual(before)
   })
 })
 

@@ -20,6 +20,12 @@ export async function init(context: Context, _: readonly string[], values: Optio
   const { format = await usualFormat(cwd), yes = false } = ownOf('init', values)
   const files = await searchProject(cwd)
   const { models, unread } = await planProject(cwd, files)
+  if (models.length === 0 && files.models.length > 0) {
+    throw usage(
+      `pare init: no model here can be read:\n${unread.map((line) => `  ${line}`).join('\n')}`,
+      'mend or remove them, or go to the folder that holds yours; nothing was written',
+    )
+  }
   const workflow = await newWorkflow(cwd)
   const asks = !yes && !flags.json && !flags.quiet && canAsk(io)
   const choices = asks
@@ -37,8 +43,7 @@ export async function init(context: Context, _: readonly string[], values: Optio
     await writeWhole(join(cwd, name), text)
   }
   const doubts = [...draft.doubts, ...unread]
-  const [first] = draft.models
-  const data = models.some(({ proposal }) => proposal !== undefined) ? first?.evaluate.data : undefined
+  const data = choices.models.find(({ proposal }) => proposal !== undefined)?.proposal?.evaluate.data
   const summary = { written: [...texts.keys()], models: models.length === 0 ? [] : draft.models, data, doubts, format }
   answer(context, {
     schemaVersion: 1,

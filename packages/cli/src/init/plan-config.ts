@@ -22,6 +22,7 @@ export interface ModelPlan {
 
 /** What can be said of a project, and what of its files could not be read. */
 export interface ProjectPlan {
+  /** Those that could be read. */
   readonly models: readonly ModelPlan[]
   /** Lines for people. */
   readonly unread: readonly string[]
@@ -37,15 +38,19 @@ export async function planProject(cwd: string, files: ProjectFiles): Promise<Pro
   }
   const models: ModelPlan[] = []
   for (const path of files.models) {
-    const signature = await orNote(() => readSignature(join(cwd, path)), unread)
-    const fitting =
-      signature === undefined ? [] : [...glances].filter(([, glance]) => fits(signature, glance)).map(([name]) => name)
+    const signature = await orNote(
+      () => readSignature(join(cwd, path)),
+      unread,
+      (message) => `left out: ${message.replaceAll(join(cwd, path), path)}`,
+    )
+    if (signature === undefined) continue
+    const fitting = [...glances].filter(([, glance]) => fits(signature, glance)).map(([name]) => name)
     const data = [...fitting].sort((a, b) => nearness(b, path) - nearness(a, path))
     const proposalFor = async (name: string) =>
-      propose(await pairingOf(path, name, { cwd, files, unread, signature: signature!, glance: glances.get(name)! }))
+      propose(await pairingOf(path, name, { cwd, files, unread, signature, glance: glances.get(name)! }))
     const [first] = data
     const proposal = first === undefined ? undefined : await proposalFor(first)
-    models.push({ path, kind: signature?.kind ?? 'other', data, proposalFor, ...present({ proposal }) })
+    models.push({ path, kind: signature.kind, data, proposalFor, ...present({ proposal }) })
   }
   return { models, unread }
 }
@@ -70,12 +75,12 @@ function nearness(data: string, model: string): number {
 }
 
 /** A file that is not what its name says is no reason to write no config. */
-async function orNote<T>(read: () => Promise<T>, unread: string[]): Promise<T | undefined> {
+async function orNote<T>(read: () => Promise<T>, unread: string[], line = (message: string) => message): Promise<T | undefined> {
   try {
     return await read()
   } catch (error) {
     if (!isPareError(error)) throw error
-    unread.push(error.message)
+    unread.push(line(error.message))
     return undefined
   }
 }
