@@ -7,12 +7,17 @@ import { pare } from './testing/terminal.js'
 
 const DOC = await readFile(new URL('../../../docs/pruning-step-by-step.md', import.meta.url), 'utf8')
 
-/** The commands of the document in order, with the exit code that each must have. */
-const commands = [...DOC.matchAll(/```sh(?: exit=(\d))?\n([\s\S]*?)```/g)].flatMap(([, code = '0', block = '']) =>
-  block
-    .trim()
-    .split('\n')
-    .map((command) => ({ command, code: Number(code) })),
+/** The commands of the document in order, with the exit code that each must have, and of the last of a block what is shown of its output: '…' alone stands for any lines. */
+const commands = [...DOC.matchAll(/```sh(?: exit=(\d))?\n([\s\S]*?)```\n(?:```text\n([\s\S]*?)```)?/g)].flatMap(
+  ([, code = '0', block = '', shown = '']) =>
+    block
+      .trim()
+      .split('\n')
+      .map((command, i, { length }) => ({
+        command,
+        code: Number(code),
+        lines: i < length - 1 ? [] : shown.split('\n').filter((line) => line !== '' && line !== '…'),
+      })),
 )
 
 describe('docs/pruning-step-by-step.md', () => {
@@ -25,11 +30,16 @@ describe('docs/pruning-step-by-step.md', () => {
 
   it('has commands', () => expect(commands.length).toBeGreaterThan(5))
 
-  it.each(commands)('$command ends with $code', async ({ command, code }) => {
+  it.each(commands)('$command ends with $code', async ({ command, code, lines }) => {
     const [npx, name, ...argv] = command.split(' ')
     expect([npx, name]).toEqual(['npx', 'pare'])
-    expect(await pare(argv, { cwd })).toMatchObject({ exitCode: code })
+    const { exitCode, stdout } = await pare(argv, { cwd })
+    expect(exitCode).toBe(code)
+    const printed = stdout.split('\n')
+    expect(printed.filter((line) => lines.includes(line))).toEqual(lines)
   })
+
+  it('shows what commands print', () => expect(commands.flatMap(({ lines }) => lines).length).toBeGreaterThan(15))
 
   it('prune writes the bytes that plan and replay write', async () => {
     const [pruned, replayed] = await Promise.all(
