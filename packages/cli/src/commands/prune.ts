@@ -21,11 +21,11 @@ import { describeRepair } from '../pipeline/steps/repair.js'
 import { describeTraining } from '../pipeline/steps/retrain.js'
 import { describeStorage } from '../pipeline/steps/storage.js'
 import { describeProof } from '../proof/prove.js'
+import { refuseSeveral } from '../settings/task-problems.js'
 import { readFolderTasks } from '../settings/tasks.js'
 import { chosenTask, findSmallest, type SmallestSearchFacts } from '../smallest/find-smallest.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { usage } from '../terminal/failure.js'
 import { smallestLines } from '../views/smallest.js'
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
@@ -35,11 +35,7 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   await using read = await readFolderTasks('prune', model, { values, cwd: io.cwd })
   const { tasks, engine } = read
   const { out, masks: masksFile } = ownOf('prune', values)
-  if (masksFile !== undefined && tasks.length > 1)
-    throw usage(
-      `pare prune: --masks ${masksFile} is one file, and ${model} holds ${tasks.length} models.`,
-      `name one of them: ${tasks[0]!.name}`,
-    )
+  if (masksFile !== undefined) refuseSeveral(tasks, { command: 'prune', why: `--masks ${masksFile} is one file` })
   const outputs = await Promise.all(tasks.map((task) => outputFiles(task, { cwd: io.cwd, out })))
   const { folder, copy: place } = outputs[0]!
   if (place !== undefined) await refuseForeign(place)
