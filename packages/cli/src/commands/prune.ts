@@ -9,6 +9,7 @@ import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
 import { type CopyFacts, FolderCopy, folderLines, refuseForeign } from '../folder/folder-copy.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
+import { besidePruned, keepEncoder, type PrunedEncoders } from '../pipeline/encoders.js'
 import { cardOf } from '../pipeline/facts/course.js'
 import { changed, removedUnits } from '../pipeline/facts/removed-units.js'
 import { describeSearch } from '../pipeline/facts/search.js'
@@ -44,13 +45,16 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf) })
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder, publication })
   const all: Made[] = []
+  const encoders: PrunedEncoders = new Map()
   for (const [index, task] of tasks.entries()) {
     const output = outputs[index]!
+    const own = besidePruned(task, encoders)
     const work = workOn(task, engine, context)
-    const search = task.smallest && (await findSmallest({ task, smallest: task.smallest, folder: trialsFolder(output) }, work))
+    const search = own.smallest && (await findSmallest({ task: own, smallest: own.smallest, folder: trialsFolder(output) }, work))
     if (search !== undefined && search.chosen === undefined) return nothingPasses(search, { context, start })
-    const chosen = search?.chosen === undefined ? task : await chosenTask(task, task.smallest!, search.chosen)
+    const chosen = search?.chosen === undefined ? own : await chosenTask(own, own.smallest!, search.chosen)
     const pruned = await pruneModel(chosen, { output, publication, copy, ...masks.place }, work)
+    keepEncoder(task, pruned.staged, encoders)
     copy?.describe(...cardOf(chosen, pruned, []))
     all.push({ pruned, ...present({ smallest: search && smallestResult(search, io.cwd) }) })
   }

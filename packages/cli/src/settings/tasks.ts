@@ -26,6 +26,7 @@ import { refuseOutside } from './config/workspace.js'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './data/calibration.js'
 import { withDemands } from './data/demands.js'
 import { type EvaluationSettings, readEvaluation, readLimits } from './data/evaluation.js'
+import { withPartners } from './data/partner.js'
 import { readTraining, type TrainingSource } from './data/training.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
@@ -187,7 +188,7 @@ async function readAll(
       )
     const { provider, device } = { ...config, ...options.overrides }
     return {
-      tasks: tasks.map((task, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) })),
+      tasks: await withPartners(tasks.map((task, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) }))),
       engine: { ...(provider && { provider }), ...(device && { device }) },
       [Symbol.asyncDispose]: dispose,
     }
