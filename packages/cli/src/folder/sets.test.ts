@@ -66,6 +66,19 @@ describe('a folder with an encoder and its decoder', () => {
     ])
   })
 
+  test('loses the tokens that texts never use from both files, and from both branches of the decoder', async () => {
+    type Smaller = { readonly proof: { readonly outputs: { readonly different: number; readonly numbers: number } } }
+    const smaller = async (folder: string) => {
+      const session = await pare(['vocabulary', folder, '--text', 'text.jsonl', '--out', `smaller-${folder}`, '--json'], { cwd })
+      expect(session.exitCode, session.stderr).toBe(0)
+      return (session.json() as unknown as { models: readonly Smaller[] }).models.map(({ proof }) => proof.outputs)
+    }
+    const [merged, two] = [await smaller('merged'), await smaller('two')]
+    expect([...merged, ...two].map(({ different }) => different)).toEqual([0, 0, 0, 0, 0])
+    // One branch alone gives no more numbers than the file that begins.
+    expect(merged[1]!.numbers).toBeGreaterThan(two[1]!.numbers)
+  })
+
   test.each([
     [['calibrate', 'two', '--data', 'text.jsonl', '--out', 'stats.pare'], 'data are for the inputs of one model'],
     [['sensitivity', 'two', '--data', 'text.jsonl'], 'data are for the inputs of one model'],
