@@ -69,6 +69,13 @@ describe('pare run on an encoder with its decoder', () => {
     expect(encoder.summary).toContain('Measured with its decoder as that was')
   })
 
+  test('has no perplexity, which is said once for both', async () => {
+    await writeRows(join(cwd, 'text.jsonl'), [{ text: 'one two three' }])
+    const session = await pare(['run', 'merged', '--sparsity', '0.5', '--metric', 'perplexity', '--data', 'text.jsonl'], { cwd })
+    const said = session.stdout + session.stderr
+    expect([session.exitCode, said.match(/what they write is measured/g)?.length]).toEqual([2, 1])
+  })
+
   test('the figures of the encoder are those of a folder whose encoder alone is pruned', async () => {
     const [encoder] = (await run('merged', 'out-first', ...ASKED['word-f1'])) as [Model]
     const alone = ['prune', 'merged/onnx/encoder_model.onnx', '--sparsity', '0.5', '--out', 'alone']

@@ -1,4 +1,5 @@
 import type { EvaluateRequest } from '@pare/evaluate'
+import { mayBeText } from '@pare/evaluate/choices'
 import { present } from '@pare/onnx'
 import { isEncoderDecoder } from '../../folder/encoder-decoder.js'
 import type { Task } from '../tasks.js'
@@ -64,8 +65,10 @@ export function beside(task: Task, partner: Partner): Task {
   }
 }
 
-async function isAsked({ request: { metrics, modules } }: EvaluationSettings): Promise<boolean> {
+/** Of what is predicted of texts the evaluation says that there is none, which neither model can say alone. */
+async function isAsked({ request: { data, metrics, modules } }: EvaluationSettings): Promise<boolean> {
   const { findMetric } = await import('@pare/evaluate')
   const all = await Promise.all(metrics.map((name) => findMetric(name, modules)))
-  return all.every(({ needs: { read } }) => read === 'text' || read === 'choices')
+  const isText = mayBeText(data)
+  return all.every(({ needs: { read } }) => read === 'text' || read === 'choices' || (read === 'tokens' && isText))
 }
