@@ -3,6 +3,7 @@
 Needs PyTorch and onnx (Debian: apt-get install --no-install-recommends python3-torch python3-onnx). Decoders come as optimum writes them (a cache, the mask's axis called
 'past_sequence_length + 1'), as transformers.js' scripts do ('past_sequence_length + sequence_length', the head untied), without a cache, merged (an If on use_cache_branch), and as onnxruntime-genai's builder does.
 """
+import inspect
 import os
 import sys
 import warnings
@@ -30,9 +31,13 @@ def randomised(model, seed=0):
     return model.eval()
 
 
+# Newer versions of PyTorch trace otherwise unless they are told not to, and optimum does tell them.
+LEGACY = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+
+
 def export(model, inputs, path, names, outputs, axes, opset=14):
     with torch.no_grad():
-        torch.onnx.export(model, inputs, path, input_names=names, output_names=outputs, dynamic_axes=axes, opset_version=opset, do_constant_folding=True)
+        torch.onnx.export(model, inputs, path, **LEGACY, input_names=names, output_names=outputs, dynamic_axes=axes, opset_version=opset, do_constant_folding=True)
 
 
 def tie_head(path):

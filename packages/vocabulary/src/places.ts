@@ -1,4 +1,4 @@
-import { type Axis, type Coupling, findCoupling, rootOf } from '@pare/axes'
+import { type Axis, type Coupling, findCoupling, flattened, rootOf } from '@pare/axes'
 import { keyOf, type Model, PareError } from '@pare/onnx'
 import { type ComparedIds, followIds } from './token-ids.js'
 
@@ -20,13 +20,13 @@ export interface VocabularyPlaces {
 export async function findVocabulary(model: Model): Promise<VocabularyPlaces> {
   const coupling = await findCoupling(model)
   const { dependencies, atoms } = coupling
-  const { tables, compared } = followIds(model, dependencies)
+  const { tables, compared } = followIds(flattened(model).model, dependencies)
   const rows = new Map<Axis, string>()
   for (const node of tables) rows.set(rootOf(dependencies.axesAt(keyOf(node), 0)![0]!), node.inputs[0]!)
   const [[first, name] = [], ...others] = rows
   if (first === undefined)
     throw new PareError('no table of the model is read by ids of tokens.', {
-      hint: 'it may be in a nested graph, or hold integers: export the model without merging branches, and quantise it afterwards.',
+      hint: 'it may hold integers: take the model as it was before it was quantised, and quantise it afterwards.',
     })
   const other = others.find(([axis]) => axis.size !== first.size)
   if (other !== undefined)

@@ -27,9 +27,16 @@ const counted = (head: 'own' | 'tied'): Model =>
     { words: sine(36, 1), places: sine(32, 2), own: sine(36, 3), bias: sine(9, 4) },
   )
 
-async function logits(model: Model, ids: readonly number[]): Promise<{ values: Float32Array; width: number }> {
+async function logits(
+  model: Model,
+  ids: readonly number[],
+  more: Readonly<Record<string, import('onnxruntime-node').Tensor>> = {},
+): Promise<{ values: Float32Array; width: number }> {
   const session = await InferenceSession.create(await modelBytes(model), { logSeverityLevel: 3 })
-  const { logits } = await session.run({ input_ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]) })
+  const { logits } = await session.run({
+    input_ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]),
+    ...more,
+  })
   return { values: logits!.data as Float32Array, width: logits!.dims.at(-1)! }
 }
 
@@ -52,6 +59,42 @@ describe.each(['own', 'tied'] as const)('a head of %s', (head) => {
     expect([...after.values]).toEqual(expected)
     expect(smaller.graph.outputs[0]!.shape).toEqual(['N', 'T', 5])
   })
+})
+
+/** The model above in both branches of an If, as decoders are merged: the table and the head are around them, names in both are the same. */
+const merged = (): Model =>
+  parseText(
+    `<ir_version: 8, opset_import: ["" : 17]>
+     merged (int64[N, T] input_ids, bool[1] use_cache_branch) => (float[N, T, 9] logits)
+     <float[9, 4] words, float[4, 9] own, int64 pad = {5}, int64[1] last = {-1}>
+     { logits = If(use_cache_branch) <
+         then_branch = cached () => (float[N, T, 9] y)
+         { is = Equal(input_ids, pad)
+           flags = Cast<to = 1>(is)
+           x = Gather(words, input_ids)
+           z = MatMul(x, own)
+           w = Unsqueeze(flags, last)
+           y = Add(z, w) },
+         else_branch = first () => (float[N, T, 9] y)
+         { x = Gather(words, input_ids)
+           y = MatMul(x, own) }
+       > }`,
+    { words: sine(36, 1), own: sine(36, 3) },
+  )
+
+it.each([0, 1])('both branches of a merged decoder lose them: branch %i', async (branch) => {
+  const kept = [0, 2, 5, 6, 8]
+  const model = merged()
+  const step = await vocabularyStep(model, new Set(kept))
+  expect(step.groups).toEqual(['words:0', 'own:1'])
+  const smaller = await applyVocabulary(model, step)
+  const flag = { use_cache_branch: new Tensor('bool', Uint8Array.of(branch), [1]) }
+  const text = [2, 5, 8, 6, 0, 5, 2]
+  const before = await logits(model, text, flag)
+  const now = text.map((id) => kept.indexOf(id))
+  const after = await logits(smaller, now, flag)
+  expect(after.width).toBe(5)
+  expect([...after.values]).toEqual(text.flatMap((_, at) => kept.map((id) => before.values[at * 9 + id]!)))
 })
 
 it.each([

@@ -1,4 +1,4 @@
-import { cut, rootOf } from '@pare/axes'
+import { cut, flattened, rootOf } from '@pare/axes'
 import { editGraph, editModel, editNode, keyOf, type Model, makeTensor, PareError, type Tensor } from '@pare/onnx'
 import { findVocabulary } from './places.js'
 import { newIds } from './renumber.js'
@@ -44,10 +44,12 @@ export async function applyVocabulary(model: Model, step: VocabularyStep): Promi
   return withCompared(smaller, compared, ids)
 }
 
-/** What ids are compared with gets its new id. */
+/** What ids are compared with gets its new id, also in branches. */
 function withCompared(model: Model, compared: readonly ComparedIds[], ids: ReadonlyMap<number, number>): Model {
+  if (compared.length === 0) return model
+  const { model: flat, nest } = flattened(model)
   const added: Tensor[] = []
-  const nodes = model.graph.nodes.map((node) => {
+  const nodes = flat.graph.nodes.map((node) => {
     const own = compared.find((each) => each.node === keyOf(node))
     if (own === undefined) return node
     // An id that is gone, or none such as −1, equals none that stays.
@@ -56,5 +58,5 @@ function withCompared(model: Model, compared: readonly ComparedIds[], ids: Reado
     added.push(makeTensor({ name, type: own.type, shape: own.shape, values }))
     return editNode(node, { inputs: node.inputs.with(own.input, name) })
   })
-  return editModel(model, { graph: editGraph(model.graph, { nodes, initializers: [...model.graph.initializers, ...added] }) })
+  return nest(editModel(flat, { graph: editGraph(flat.graph, { nodes, initializers: [...flat.graph.initializers, ...added] }) }))
 }

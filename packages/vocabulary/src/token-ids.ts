@@ -29,7 +29,7 @@ const INTEGERS: ReadonlyMap<number, ComparedIds['type']> = new Map([
   [7, 'int64'],
 ])
 
-/** Follows ids of tokens from the inputs to the tables. Throws PareError where a node does with them what is not known to be the same with other ids. */
+/** Follows ids of tokens from the inputs to the tables, in a model whose branches are written out. Throws PareError where a node does with them what is not known to be the same with other ids. */
 export function followIds({ graph }: Model, dependencies: Dependencies): TokenIdReaders {
   const inputs = graph.inputs.filter(({ name }) => INPUTS.includes(name))
   if (inputs.length === 0)

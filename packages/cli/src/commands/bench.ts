@@ -7,21 +7,33 @@ import { makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import { quantise } from '@pare/quantise'
 import { type FoldingWork, openFolded } from '../engine/folding.js'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
-import { modelFileOf } from '../folder/model-folder.js'
+import { showPath } from '../files/paths.js'
+import { modelFilesOf, type OpenedLocation } from '../folder/model-folder.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { usage } from '../terminal/failure.js'
+import { type Failure, usage } from '../terminal/failure.js'
 import { renderTable } from '../terminal/table.js'
 import { renderDevice } from '../views/bench-device.js'
 import { renderSparse } from '../views/bench-sparse.js'
 import { describeSpeed, formatMs, ratio } from '../views/speed.js'
 
-/** What `--json` prints. */
-export interface BenchResult extends BenchPair {
+/** What `--json` prints of two models. */
+export interface BenchResult extends TimedModel {
   readonly schemaVersion: 1
   readonly command: 'bench'
+}
+
+/** What `--json` prints of folders with models that belong together. */
+export interface BenchedModels {
+  readonly schemaVersion: 1
+  readonly command: 'bench'
+  readonly models: readonly TimedModel[]
+}
+
+/** A model beside its reference. */
+export interface TimedModel extends BenchPair {
   /** Other models beside the same reference. */
   readonly beside?: readonly BenchPair[]
 }
@@ -43,7 +55,7 @@ export interface ModelSize {
   readonly macsAt: AxisSizes
 }
 
-/** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
+/** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is, or each model of the second folder. */
 export async function bench(
   context: Context,
   [reference = '', pruned = '']: readonly string[],
@@ -69,32 +81,53 @@ export async function bench(
       for (const each of located) await each[Symbol.asyncDispose]()
     },
   }
-  const named = async (shown: string): Promise<ShownModel> => {
-    const model = await modelFileOf(resolve(cwd, shown))
-    located.push(model)
-    const { path, folder } = model
-    if (folder !== undefined) context.progress.note(`model: ${folder.choice}`)
-    return { path, shown }
+  const named = async (shown: string): Promise<readonly ShownModel[]> => {
+    const opened = await modelFilesOf(resolve(cwd, shown))
+    located.push(opened)
+    const { choice, models } = opened
+    if (choice !== undefined) context.progress.note(`model: ${choice}`)
+    const nameOf = ({ path, pair }: OpenedLocation) => (models.length === 1 ? shown : showPath(pair?.models.first ?? path, cwd))
+    return models.map((model) => ({ path: model.path, shown: nameOf(model), ...present({ bytes: model.pair?.bytes }) }))
   }
   const first = await named(reference)
-  const pairs: BenchPair[] = isOne ? [] : [await timePair(first, await named(pruned), shared)]
+  const others = isOne ? undefined : await named(pruned)
+  if (others !== undefined && others.length !== first.length) throw noPartners([reference, first], [pruned, others])
   await using folder = await temporaryFolder()
-  for (const method of new Set(baselines)) {
-    const path = join(folder.path, `${method}.onnx`)
-    {
-      await using opened = await openFolded(first.path, { ...work, label: reference })
-      await writeModel((await quantise(opened.model, { method })).model, path, { signal: work.signal })
+  const results: TimedModel[] = []
+  for (const [i, model] of first.entries()) {
+    const pairs: BenchPair[] = others === undefined ? [] : [await timePair(model, others[i]!, shared)]
+    for (const method of new Set(baselines)) {
+      const path = join(folder.path, `${i}-${method}.onnx`)
+      {
+        await using opened = await openFolded(model.path, { ...work, label: model.shown })
+        await writeModel((await quantise(opened.model, { method })).model, path, { signal: work.signal })
+      }
+      pairs.push(await timePair(model, { path, shown: `${model.shown} in ${method}` }, shared))
     }
-    pairs.push(await timePair(first, { path, shown: `${reference} in ${method}` }, shared))
+    const [pair, ...beside] = pairs as [BenchPair, ...BenchPair[]]
+    results.push({ ...pair, ...(beside.length > 0 && { beside }) })
   }
-  const [pair, ...beside] = pairs as [BenchPair, ...BenchPair[]]
-  const result: BenchResult = {
-    ...{ schemaVersion: 1, command: 'bench', ...pair },
-    ...(beside.length > 0 && { beside }),
+  const result: BenchResult | BenchedModels = {
+    ...{ schemaVersion: 1, command: 'bench' },
+    ...(results.length === 1 ? results[0]! : { models: results }),
   }
   answer(context, result)
-  say(context, result, ({ beside = [], ...pair }, columns) => [pair, ...beside].map((one) => render(one, columns)).join('\n\n'))
+  say(context, results, (shown, columns) =>
+    shown
+      .flatMap(({ beside = [], ...pair }) => [pair, ...beside])
+      .map((one) => render(one, columns))
+      .join('\n\n'),
+  )
   return EXIT.pass
+}
+
+/** Models of two folders are timed in their order: an encoder beside an encoder, a decoder beside a decoder. */
+function noPartners(...both: readonly [string, readonly ShownModel[]][]): Failure {
+  const [one, other] = both.map(([name, models]) => `${name} is ${models.length === 1 ? 'one model' : `${models.length} models`}`)
+  return usage(
+    `pare bench: ${one} and ${other}: each model is timed beside its counterpart.`,
+    `name one of the files in both places: ${both.map(([, models]) => models[0]!.shown).join(' ')}`,
+  )
 }
 
 interface ShownModel {
@@ -102,6 +135,8 @@ interface ShownModel {
   readonly path: string
   /** What it is called. */
   readonly shown: string
+  /** Of the files that it was joined from. Default: it is a file of its own */
+  readonly bytes?: number
 }
 
 interface Shared {
@@ -132,12 +167,12 @@ interface Sizing {
   readonly dims: AxisSizes
 }
 
-async function sizeOf({ path, shown }: ShownModel, { work, dims }: Sizing): Promise<ModelSize> {
+async function sizeOf({ path, shown, bytes }: ShownModel, { work, dims }: Sizing): Promise<ModelSize> {
   await using opened = await openFolded(path, { ...work, label: shown })
   const { file, model } = opened
   const { elements } = await countParameters(model)
   const count = await macCount(model, dims)
-  return { path: shown, bytes: bytesOf(file), parameters: elements, macs: totalMacs(count), macsAt: count.sizes }
+  return { path: shown, bytes: bytes ?? bytesOf(file), parameters: elements, macs: totalMacs(count), macsAt: count.sizes }
 }
 
 async function time(request: LatencyRequest, engine: Engine, { io, progress }: Context): Promise<Latency> {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import {
   type Analysis,
+  type AxisSizes,
   analyseUnits,
   countParameters,
   countZeros,
@@ -15,9 +16,10 @@ import {
   type UnitGroup,
 } from '@pare/core'
 import { elementCount, type Model, operatorName, present, type Tensor } from '@pare/onnx'
-import { openFolded } from '../engine/folding.js'
+import { type FoldingWork, openFolded } from '../engine/folding.js'
 import { engineOf } from '../engine/work.js'
-import { modelFileOf } from '../folder/model-folder.js'
+import { showPath } from '../files/paths.js'
+import { modelFilesOf } from '../folder/model-folder.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
 import { carriedBy, carriedByAll, rangeOf } from '../pipeline/facts/unit-parameters.js'
@@ -27,20 +29,38 @@ import { EXIT } from '../terminal/exit.js'
 import { renderInspection } from '../views/inspection.js'
 import type { GroupView, InspectView, StructureView, WeightView } from '../views/inspection-facts.js'
 
-/** `pare inspect MODEL`: what is in it, what each structure can take away, and what it cannot and why. */
+/** `pare inspect MODEL`: what is in it, or in each model of a folder, what each structure can take away, and what it cannot and why. */
 export async function inspect(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const options = ownOf('inspect', values)
   const source = { folder: io.cwd, trusted: true }
   const names = options.structure === undefined ? firstPartyNames('structure') : [options.structure]
   const structures = await Promise.all(names.map((name) => resolveStructure(name, source)))
-  const work = { signal: io.signal, progress: context.progress, label: model, engine: engineOf(context, {}) }
-  await using located = await modelFileOf(resolve(io.cwd, model))
-  const { path, folder } = located
-  if (folder !== undefined) context.progress.note(`model: ${folder.choice}`)
+  await using located = await modelFilesOf(resolve(io.cwd, model))
+  const { choice, models } = located
+  if (choice !== undefined) context.progress.note(`model: ${choice}`)
+  const { dims = {} } = overridesOf('inspect', values)
+  const views: InspectView[] = []
+  for (const each of models) {
+    const label = models.length === 1 ? model : showPath(each.pair?.models.first ?? each.path, io.cwd)
+    const work = { signal: io.signal, progress: context.progress, label, engine: engineOf(context, {}) }
+    views.push(await viewOf(each.path, { structures, dims }, work))
+  }
+  answer(context, { schemaVersion: 1, command: 'inspect', ...(views.length === 1 ? views[0] : { models: views }) })
+  say(context, views, (shown, columns) =>
+    shown.map((view) => renderInspection(view, { all: options.all ?? false, columns })).join('\n\n'),
+  )
+  return EXIT.pass
+}
+
+/** What is in one model. It is called by the label of the work. */
+async function viewOf(
+  path: string,
+  { structures, dims }: { readonly structures: readonly Structure[]; readonly dims: AxisSizes },
+  work: FoldingWork,
+): Promise<InspectView> {
   await using opened = await openFolded(path, work)
   const { file, folded } = opened
-  const { dims = {} } = overridesOf('inspect', values)
   await requireOpen(opened.model, dims)
   const analysis = await analyseUnits(opened.model)
   const count = await macCount(opened.model, dims)
@@ -50,8 +70,8 @@ export async function inspect(context: Context, [model = '']: readonly string[],
     findIn(structure, analysis, { macs, elements, tensors: parameterTensors(opened.model) }),
   )
   const tied = await tiedCopies(opened.model, analysis.weights)
-  const view: InspectView = {
-    model: { path: model, bytes: bytesOf(file), ...signatureOf(file.model) },
+  return {
+    model: { path: work.label, bytes: bytesOf(file), ...signatureOf(file.model) },
     parameters: { total: elements, nonzero: elements - zeros.before },
     ...(folded.weights.length > 0 && { folded: folded.weights }),
     ...(folded.left.length > 0 && { notFolded: folded.left }),
@@ -60,14 +80,11 @@ export async function inspect(context: Context, [model = '']: readonly string[],
     macsAt: count.sizes,
     ...(count.decidedByData.length > 0 && { macsDecidedByData: count.decidedByData }),
     ...present({ macFormula: await macFormula(opened.model, count.sizes), macsUnknown: count.reason }),
-    layers: await weightsIn(analysis, io.signal),
+    layers: await weightsIn(analysis, work.signal),
     structures: views.map(({ structure }) => structure),
     groups: views.flatMap(({ groups }) => groups),
     declined: views.flatMap(({ declined }) => declined),
   }
-  answer(context, { schemaVersion: 1, command: 'inspect', ...view })
-  say(context, view, (shown, columns) => renderInspection(shown, { all: options.all ?? false, columns }))
-  return EXIT.pass
 }
 
 interface FoundView {

@@ -8,36 +8,76 @@ import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
 import { FolderCopy } from '../folder/folder-copy.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
-import { planModel } from '../pipeline/model.js'
+import { removedUnits } from '../pipeline/facts/removed-units.js'
+import { type PlannedModel, planModel } from '../pipeline/model.js'
 import { openMasksPlace, shownMasks } from '../pipeline/steps/masks.js'
-import { readTask } from '../settings/tasks.js'
+import { refuseSeveral } from '../settings/task-problems.js'
+import { readFolderTasks, type Task } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 
-/** `pare plan MODEL`: what prune would do, written down. */
+/** `pare plan MODEL`: what prune would do, written down, for each model of a folder. */
 export async function plan(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
-  await using read = await readTask('plan', model, { values, cwd: io.cwd })
-  const { task, engine } = read
+  await using read = await readFolderTasks('plan', model, { values, cwd: io.cwd })
+  const { tasks, engine } = read
   const { out, masks: masksFile } = ownOf('plan', values)
-  const output = await outputFiles(task, { cwd: io.cwd, out })
-  const copy = output.copy && new FolderCopy(output.copy)
-  if (task.folder !== undefined) context.progress.note(`model: ${task.folder.choice}`)
-  await using publication = await Publication.open(output.folder, { owned: [output.plan, payloadPath(output.plan)] })
-  await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
-  const place = { output, publication, copy, ...masks.place }
-  const facts = await planModel({ ...task, prove: false }, place, workOn(task, engine, context))
+  if (masksFile !== undefined) refuseSeveral(tasks, { command: 'plan', why: `--masks ${masksFile} is one file` })
+  const outputs = await Promise.all(tasks.map((task) => outputFiles(task, { cwd: io.cwd, out })))
+  const { folder, copy: place } = outputs[0]!
+  const copy = place && new FolderCopy(place)
+  if (place !== undefined) context.progress.note(`model: ${place.folder.choice}`)
+  const owned = outputs.flatMap((output) => [output.plan, payloadPath(output.plan)])
+  await using publication = await Publication.open(folder, { owned })
+  await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder, publication })
+  const all: MadePlan[] = []
+  for (const [i, task] of tasks.entries()) {
+    const output = outputs[i]!
+    const to = { output, publication, copy, ...masks.place }
+    const facts = await planModel({ ...task, prove: false }, to, workOn(task, engine, context))
+    all.push({ task, facts, shown: showPath(output.plan, io.cwd) })
+  }
   io.signal.throwIfAborted()
   await masks.publish()
   await publishAll(publication, context)
+  const executionProvider = engine.provider ?? 'cpu'
+  const documents = all.map((made) => documentOf(made, io.cwd))
+  const document = documents.length === 1 ? documents[0]! : { models: documents }
+  answer(context, { schemaVersion: 1, command: 'plan', ...document, executionProvider })
+  say(
+    context,
+    all.map(({ shown, task, facts }) => ({
+      shown,
+      course: courseOf(facts),
+      model: task.folder === undefined ? task.name : model,
+    })),
+    (plans) =>
+      plans.map(({ shown, course, model }) => `${shown}\n  ${course}\n  apply it: pare replay ${shown} ${model}`).join('\n'),
+  )
+  return EXIT.pass
+}
+
+interface MadePlan {
+  readonly task: Task
+  readonly facts: PlannedModel
+  /** The plan as it is shown. */
+  readonly shown: string
+}
+
+/** What it does to the model, in a few words. */
+function courseOf({ cut, layers, sparsity }: PlannedModel): string {
+  const masked = `sparsity ${share(sparsity.before)} → ${share(sparsity.after)}`
+  if (cut.length === 0) return masked
+  return layers.length === 0 ? `removes ${removedUnits(cut)}` : `removes ${removedUnits(cut)}; ${masked}`
+}
+
+/** What --json prints of a plan. */
+function documentOf({ task, facts, shown }: MadePlan, cwd: string) {
   const { calibration, sparsity, groups, searches, repair, trainings, declined, device, warnings } = facts
-  const shown = showPath(output.plan, io.cwd)
-  answer(context, {
-    schemaVersion: 1,
-    command: 'plan',
+  return {
     model: { ...facts.model, path: task.name },
     plan: { path: shown },
-    ...shownMasks(facts, io.cwd),
+    ...shownMasks(facts, cwd),
     ...present({ calibration }),
     sparsity,
     groups,
@@ -46,14 +86,6 @@ export async function plan(context: Context, [model = '']: readonly string[], va
     ...(trainings.length > 0 && { trainings }),
     declined,
     device,
-    executionProvider: engine.provider ?? 'cpu',
     ...(warnings.length > 0 && { warnings }),
-  })
-  const course = `sparsity ${share(sparsity.before)} → ${share(sparsity.after)}`
-  say(
-    context,
-    { plan: shown, model: task.pair === undefined ? task.name : model },
-    ({ plan, model }) => `${plan}\n  ${course}\n  apply it: pare replay ${plan} ${model}`,
-  )
-  return EXIT.pass
+  }
 }

@@ -9,6 +9,7 @@ import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
 import { type CopyFacts, FolderCopy, folderLines, refuseForeign } from '../folder/folder-copy.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
+import { besidePruned, keepEncoder, type PrunedEncoders } from '../pipeline/encoders.js'
 import { cardOf } from '../pipeline/facts/course.js'
 import { changed, removedUnits } from '../pipeline/facts/removed-units.js'
 import { describeSearch } from '../pipeline/facts/search.js'
@@ -21,11 +22,11 @@ import { describeRepair } from '../pipeline/steps/repair.js'
 import { describeTraining } from '../pipeline/steps/retrain.js'
 import { describeStorage } from '../pipeline/steps/storage.js'
 import { describeProof } from '../proof/prove.js'
+import { refuseSeveral } from '../settings/task-problems.js'
 import { readFolderTasks } from '../settings/tasks.js'
 import { chosenTask, findSmallest, type SmallestSearchFacts } from '../smallest/find-smallest.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { usage } from '../terminal/failure.js'
 import { smallestLines } from '../views/smallest.js'
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
@@ -35,11 +36,7 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   await using read = await readFolderTasks('prune', model, { values, cwd: io.cwd })
   const { tasks, engine } = read
   const { out, masks: masksFile } = ownOf('prune', values)
-  if (masksFile !== undefined && tasks.length > 1)
-    throw usage(
-      `pare prune: --masks ${masksFile} is one file, and ${model} holds ${tasks.length} models.`,
-      `name one of them: ${tasks[0]!.name}`,
-    )
+  if (masksFile !== undefined) refuseSeveral(tasks, { command: 'prune', why: `--masks ${masksFile} is one file` })
   const outputs = await Promise.all(tasks.map((task) => outputFiles(task, { cwd: io.cwd, out })))
   const { folder, copy: place } = outputs[0]!
   if (place !== undefined) await refuseForeign(place)
@@ -48,13 +45,16 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf) })
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder, publication })
   const all: Made[] = []
+  const encoders: PrunedEncoders = new Map()
   for (const [index, task] of tasks.entries()) {
     const output = outputs[index]!
+    const own = besidePruned(task, encoders)
     const work = workOn(task, engine, context)
-    const search = task.smallest && (await findSmallest({ task, smallest: task.smallest, folder: trialsFolder(output) }, work))
+    const search = own.smallest && (await findSmallest({ task: own, smallest: own.smallest, folder: trialsFolder(output) }, work))
     if (search !== undefined && search.chosen === undefined) return nothingPasses(search, { context, start })
-    const chosen = search?.chosen === undefined ? task : await chosenTask(task, task.smallest!, search.chosen)
+    const chosen = search?.chosen === undefined ? own : await chosenTask(own, own.smallest!, search.chosen)
     const pruned = await pruneModel(chosen, { output, publication, copy, ...masks.place }, work)
+    keepEncoder(task, pruned.staged, encoders)
     copy?.describe(...cardOf(chosen, pruned, []))
     all.push({ pruned, ...present({ smallest: search && smallestResult(search, io.cwd) }) })
   }

@@ -181,9 +181,13 @@ async function write({ files, source, corpus, smaller, publication }: Writing, w
   for (const { file, path, output, smaller: own } of files) {
     await using hashing = hashModel(file)
     const model = await writePruned(own.model, { path: await publication.staged(output.model), destination: output.model }, work)
-    const from = { path: files.length === 1 ? work.label : basename(path), bytes: bytesOf(file), ...(await hashing.digest()) }
-    await writePlan(await publication.staged(output.plan), planOf(from, 1, [own.step]))
     const name = relative(source.folder.path, path).split(sep).join('/')
+    const from = {
+      path: files.length === 1 ? work.label : `${work.label}/${name}`,
+      bytes: bytesOf(file),
+      ...(await hashing.digest()),
+    }
+    await writePlan(await publication.staged(output.plan), planOf(from, 1, [own.step]))
     copy.describe(name, {
       ...{ file: name, sha256: from.sha256, bytes: { before: from.bytes, after: model.bytes } },
       removed: `${formatCount(before - kept)} of ${formatCount(before)} tokens removed`,

@@ -16,6 +16,7 @@ beforeAll(async () => {
   await writeTinyEncoderFolder(join(path, 'merged'), { isMerged: true })
   await writeTinyEncoderFolder(join(path, 'two'), { isMerged: false })
   await writeTinyEncoderFolder(join(path, 'forced'), { isMerged: true, config: { forced_bos_token_id: 9 } })
+  await writeTinyEncoderFolder(join(path, 'ended'), { isMerged: true, config: { forced_eos_token_id: 3 } })
 })
 afterAll(() => rm(path, { recursive: true, force: true }))
 
@@ -43,9 +44,11 @@ async function generated(folder: string, tokens: number): Promise<readonly strin
 }
 
 describe('an encoder with its decoder', () => {
-  test.each(['merged', 'forced'])('%s writes what transformers.js writes', async (folder) => {
+  test.each(['merged', 'forced', 'ended'])('%s writes what transformers.js writes', async (folder) => {
     const answers = await generated(join(path, folder), 6)
     expect(new Set(answers).size).toBeGreaterThan(1)
+    const most = Math.max(...answers.map((answer) => answer.split(' ').length))
+    if (folder === 'ended') expect(most).toBe(5)
     const rows = PROMPTS.map((prompt, i) => ({ prompt, answer: answers[i] }))
     await writeRows(join(path, `${folder}.jsonl`), rows)
     const argv = ['--data', `${folder}.jsonl`, '--metric', 'exact-match', '--metric', 'rouge-l', '--max-tokens', '6']

@@ -133,6 +133,29 @@ export async function modelFileOf(
   })
 }
 
+/** Models that are there until this is disposed of. */
+export interface OpenedLocations extends AsyncDisposable {
+  /** What was chosen, as a sentence. Absent: a file is named, and no folder */
+  readonly choice?: string
+  readonly models: readonly OpenedLocation[]
+}
+
+/** The model files that are meant by a path: one, or those of a folder that belong together, in their order. Throws PareError like `openModelFolder` and `openJoined`. */
+export async function modelFilesOf(path: string): Promise<OpenedLocations> {
+  const folder = (await isFolder(path)) ? await openModelFolder(path) : undefined
+  const models: OpenedLocation[] = []
+  const dispose = async () => {
+    for (const model of models) await model[Symbol.asyncDispose]()
+  }
+  try {
+    for (const located of folder === undefined ? [{ path }] : modelsIn(folder)) models.push(await opened(located))
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { ...present({ choice: folder?.choice }), models, [Symbol.asyncDispose]: dispose }
+}
+
 async function opened({ path, folder, next }: LocatedModel): Promise<OpenedLocation> {
   const pair = next === undefined ? undefined : await openJoined({ first: path, next })
   const dispose = async () => await pair?.[Symbol.asyncDispose]()

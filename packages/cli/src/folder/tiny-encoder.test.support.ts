@@ -5,14 +5,15 @@ import { writeTinyFolder } from '@pare/testing'
 import { openJoined } from './pair/pair.js'
 import { tinyPair } from './pair/tiny-pair.test.support.js'
 
-/** An encoder for the tiny pair: each token's row of a table, and the mean of all of them, where a mask does not leave tokens out. */
+/** An encoder for the tiny pair: each token's row of a table, and the mean of all of them, where a mask does not leave tokens out; then a feed-forward network of 12 neurons. */
 function tinyEncoder() {
   const table = Float32Array.from({ length: 16 * 8 }, (_, i) => Math.sin(3 + i * 7.1))
+  const [up, down] = [2, 5].map((seed) => Float32Array.from({ length: 96 }, (_, i) => Math.sin(seed + i * 4.7) * 0.4))
   const mix = Float32Array.from({ length: 64 }, (_, i) => Math.cos(1 + i * 2.3))
   return parseText(
     `<ir_version: 8, opset_import: ["" : 17]>
     encoder (int64[batch_size, encoder_sequence_length] input_ids, int64[batch_size, encoder_sequence_length] attention_mask)
-    => (float[batch_size, encoder_sequence_length, 8] last_hidden_state) <float[16, 8] table, float[8, 8] mix, int64[1] last = {-1}, int64[1] rows = {1}> {
+    => (float[batch_size, encoder_sequence_length, 8] last_hidden_state) <float[16, 8] table, float[8, 8] mix, float[8, 12] up, float[12, 8] down, int64[1] last = {-1}, int64[1] rows = {1}> {
       words = Gather(table, input_ids)
       flags = Cast<to = 1>(attention_mask)
       each = Unsqueeze(flags, last)
@@ -21,9 +22,13 @@ function tinyEncoder() {
       count = ReduceSum(each, rows)
       mean = Div(sum, count)
       both = Add(kept, mean)
-      last_hidden_state = MatMul(both, mix)
+      mixed = MatMul(both, mix)
+      wide = MatMul(mixed, up)
+      bent = Relu(wide)
+      back = MatMul(bent, down)
+      last_hidden_state = Add(mixed, back)
     }`,
-    { table, mix },
+    { table, mix, up: up!, down: down! },
   )
 }
 

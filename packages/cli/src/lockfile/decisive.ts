@@ -11,6 +11,7 @@ import { type PluginKind, readReference } from '../plugins/plugin-reference.js'
 import { firstPartyNames } from '../plugins/plugins.js'
 import { calibrationFiles } from '../settings/data/calibration.js'
 import { isFileMask } from '../settings/data/mask-file.js'
+import type { Partner } from '../settings/data/partner.js'
 import type { Task } from '../settings/tasks.js'
 import { packageVersion } from '../terminal/version.js'
 
@@ -53,6 +54,7 @@ export async function decisiveOf(
   )
   return {
     ...(await modelHashes(task.path)),
+    ...(evaluation?.partner && (await partnerHashes(evaluation.partner))),
     ...Object.fromEntries(hashes),
     ...Object.fromEntries(pluginsOf(task).map((name) => [`plugin ${name}`, notHashed('it is code')])),
     ...Object.fromEntries((evaluation?.commands ?? []).map((run) => [`command '${run}'`, notHashed('it may read anything')])),
@@ -133,6 +135,11 @@ function nameOf(kind: PluginKind, setting: unknown): string | undefined {
   if (typeof setting === 'string') return readReference(kind, setting).name
   const name = (setting as { readonly name?: unknown } | undefined)?.name
   return typeof name === 'string' ? name : undefined
+}
+
+async function partnerHashes({ role, original }: Partner): Promise<Decisive> {
+  const hashes = Object.entries(await modelHashes(original))
+  return Object.fromEntries(hashes.map(([part, hash]) => [`${part} of its ${role}`, hash]))
 }
 
 async function modelHashes(path: string): Promise<Decisive> {

@@ -9,9 +9,11 @@ import { trialsFolder } from '../files/output.js'
 import { keepSamples, type LockedSamples } from '../lockfile/locked-samples.js'
 import { firstMetric } from '../settings/data/demands.js'
 import type { EvaluationSettings } from '../settings/data/evaluation.js'
+import { requestOf } from '../settings/data/partner.js'
 import type { Task } from '../settings/tasks.js'
 import { chosenTask, findSmallest } from '../smallest/find-smallest.js'
 import { reportOf } from '../terminal/failure.js'
+import { besidePruned, keepEncoder, type PrunedEncoders } from './encoders.js'
 import { briefLatency, chosenBaselines, measureBaselines, type StageScores, withDrops } from './facts/baselines.js'
 import { cardOf } from './facts/course.js'
 import type { PairScores } from './facts/pair-scores.js'
@@ -37,6 +39,8 @@ export interface ModelRun {
 export interface RunPlace extends OutputPlace {
   /** Collects. */
   readonly references: ReferenceScores
+  /** Collects. */
+  readonly encoders: PrunedEncoders
   /** Called with what stopped a model, stack and all. */
   readonly onError: ((model: string, error: unknown) => void) | undefined
   readonly usualBaselines: boolean
@@ -53,7 +57,7 @@ export async function runModel(task: Task, place: RunPlace, work: Work): Promise
   const start = Date.now()
   const outcome: ModelOutcome = present({ repeated: place.repeated })
   await attempt({ place, work, outcome }, async () => {
-    const chosen = await chooseSmallest(task, place, { work, outcome })
+    const chosen = await chooseSmallest(besidePruned(task, place.encoders), place, { work, outcome })
     if (chosen !== undefined) await examine(chosen, place, { work, outcome })
   })
   return await endModel(task, { outcome, durationMs: Date.now() - start }, work)
@@ -108,7 +112,7 @@ export async function chooseSmallest(
 /** Prunes, measures both models, judges. What comes out is kept in `outcome`, however far it gets. */
 export async function examine(
   task: Task,
-  { references, base, usualBaselines, sharing, ...place }: RunPlace,
+  { references, encoders, base, usualBaselines, sharing, ...place }: RunPlace,
   { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
 ): Promise<void> {
   const start = performance.now()
@@ -119,6 +123,7 @@ export async function examine(
   const onStage = evaluation && measureStages(evaluation, { folder: folder.path, work, onMeasured: (one) => stages.push(one) })
   const pruned = await pruneModel(task, { ...place, ...(evaluation && { unrecovered }), ...present({ onStage }) }, work)
   outcome.pruned = pruned
+  keepEncoder(task, pruned.staged, encoders)
   const prunedMs = performance.now() - start
   const zipping = Promise.all([modelFilesOf(task), pruned.stagedFiles].map((files) => zippedSizes(files, work.signal)))
   // It goes on while the models are measured, and may fail before somebody waits for it.
@@ -156,14 +161,15 @@ export async function examine(
 }
 
 /** What the gate's metric was before the model was recovered: what recovery bought. */
-export async function metricBefore(model: string, { request, limits }: EvaluationSettings, work: Work): Promise<Scores> {
+export async function metricBefore(model: string, evaluation: EvaluationSettings, work: Work): Promise<Scores> {
+  const request = requestOf(evaluation, model)
   const metrics = request.metrics.slice(0, 1)
-  return await measure({ ...request, metrics, model }, limits, { ...work, label: `${work.label}, before recovery` })
+  return await measure({ ...request, metrics }, evaluation.limits, { ...work, label: `${work.label}, before recovery` })
 }
 
 /** Measures what each stage but the last one left: what more stages cost. Each is written over the one before. */
 export function measureStages(
-  { request, limits }: EvaluationSettings,
+  evaluation: EvaluationSettings,
   {
     folder,
     work,
@@ -175,7 +181,8 @@ export function measureStages(
     const files = await writeModel(model, path, { signal: work.signal })
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
     const label = `${work.label}, after stage ${number} of ${count}`
-    const scores = await measure({ ...request, metrics: request.metrics.slice(0, 1), model: path }, limits, { ...work, label })
+    const request = requestOf(evaluation, path)
+    const scores = await measure({ ...request, metrics: request.metrics.slice(0, 1) }, evaluation.limits, { ...work, label })
     onMeasured({ bytes, zippedBytes: await zippedSize(path, work.signal), scores })
   }
 }

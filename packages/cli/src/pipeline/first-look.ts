@@ -1,6 +1,7 @@
 import type { ChildOptions, FirstLook, LookRequest } from '@pare/evaluate'
 import { childOf, loaderFor, type Work } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
+import { requestOf } from '../settings/data/partner.js'
 import type { Task } from '../settings/tasks.js'
 import { Failure, isPareError, type Problem } from '../terminal/failure.js'
 
@@ -42,7 +43,9 @@ export async function lookFirst(tasks: readonly Task[], work: LookWork): Promise
       seen.push({ task, purpose, data: showPath(request.data, work.cwd), ...view })
     }
   }
-  const wrong = seen.filter(({ look }) => look?.problem !== undefined)
+  // Of models that are measured as one, both have the same look.
+  const isFirst = ({ look }: LookedAt, at: number) => seen.findIndex((each) => each.look === look) === at
+  const wrong = seen.filter((each, at) => each.look?.problem !== undefined && isFirst(each, at))
   if (wrong.length > 0) throw failureOf(wrong, ({ look }) => look?.problem)
   return seen
 }
@@ -68,10 +71,10 @@ interface Asked {
 function requestsOf({ path: model, evaluation, smallest, calibration, training }: Task): readonly Asked[] {
   const asked: Asked[] = []
   if (evaluation !== undefined)
-    asked.push({ purpose: 'evaluation', request: { ...evaluation.request, model }, limits: evaluation.limits })
+    asked.push({ purpose: 'evaluation', request: requestOf(evaluation, model), limits: evaluation.limits })
   const search = smallest?.evaluation
   if (search !== undefined && search.request.data !== evaluation?.request.data)
-    asked.push({ purpose: 'search', request: { ...search.request, model }, limits: search.limits })
+    asked.push({ purpose: 'search', request: requestOf(search, model), limits: search.limits })
   if (calibration !== undefined && calibration.statistics === undefined) {
     const { shard: _, samples: __, original: ___, ...run } = calibration.run
     asked.push({ purpose: 'calibration', request: { ...run, model, metrics: [] }, limits: {} })

@@ -7,6 +7,7 @@ import { childOf, loaderFor, type Work } from '../engine/work.js'
 import { hashData, hashFile } from '../files/hash.js'
 import { firstMetric } from '../settings/data/demands.js'
 import type { EvaluationSettings } from '../settings/data/evaluation.js'
+import { pairRequest, referenceRequest, requestOf } from '../settings/data/partner.js'
 import type { Task } from '../settings/tasks.js'
 import { Failure } from '../terminal/failure.js'
 import { breakdownOf } from './facts/breakdown.js'
@@ -95,7 +96,8 @@ export async function measurePair(
   const before = references.get(key)
   // What is recorded must hold the reference too: it may be put together with others by somebody who has not measured it.
   const isNeeded = before === undefined || evaluation.comparing.length > 0 || sharing.share !== undefined
-  const request = { ...evaluation.request, ...sharing, model: pruned, ...(isNeeded ? { reference } : {}) }
+  const own = isNeeded ? pairRequest(evaluation, { model: pruned, reference }) : requestOf(evaluation, pruned)
+  const request = { ...own, ...sharing }
   const measured = await measure(request, evaluation.limits, work)
   const scores = measured.reference ?? before
   if (scores === undefined) throw new Error(`no scores of the reference ${reference} came back`)
@@ -104,8 +106,8 @@ export async function measurePair(
 }
 
 /** What tells how a reference was measured. */
-export function referenceKey(reference: string, { request }: EvaluationSettings): string {
-  return JSON.stringify([reference, request])
+export function referenceKey(reference: string, evaluation: EvaluationSettings): string {
+  return JSON.stringify(referenceRequest(evaluation, reference))
 }
 
 /** As the gate takes it. */

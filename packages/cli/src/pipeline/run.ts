@@ -12,6 +12,7 @@ import { readTasks, type Task, type TaskOptions } from '../settings/tasks.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { type Progress, silence } from '../terminal/progress.js'
+import type { PrunedEncoders } from './encoders.js'
 import { type ModelRun, type RunPlace, runModel } from './examine.js'
 import { environmentOf } from './facts/environment.js'
 import { repeatedSamples } from './facts/repeated-samples.js'
@@ -97,8 +98,16 @@ export async function openRun(options: RunOptions): Promise<OpenedRun> {
     const former = await ledger.begin(task, { signal, progress })
     if (former !== undefined) carried.set(task, former)
   }
+  // What is carried forward writes no file, and a decoder is measured with its encoder's.
+  for (const task of [...carried.keys()])
+    if (isAsOne(task) && tasks.some((each) => each.folder === task.folder && !carried.has(each))) carried.delete(task)
   const work = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
   return { tasks, engine, ledger, carried, work, ...present({ config: file }), [Symbol.asyncDispose]: dispose }
+}
+
+/** Whether a model is measured as one with its encoder or decoder. */
+function isAsOne({ evaluation }: Task): boolean {
+  return evaluation?.partner !== undefined
 }
 
 /** Brings one model to its end. */
@@ -122,11 +131,12 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
   await using publication = await Publication.open(folder, { owned: placed.owned, exclusive: true })
   await publication.protect(tasks.flatMap(({ path, pair }) => pair?.files ?? [path]))
   const references: ReferenceScores = new Map()
+  const encoders: PrunedEncoders = new Map()
   const runs: ModelRun[] = []
   for (const task of tasks) {
     const base = ledger.baseOf(task)
     const place: RunPlace = {
-      ...{ ...placed.of(task, publication), publication, references, onError, usualBaselines },
+      ...{ ...placed.of(task, publication), publication, references, encoders, onError, usualBaselines },
       ...present({ base, repeated: repeated.get(task) }),
     }
     const former = carried.get(task)

@@ -1,5 +1,7 @@
-import { Failure, type Problem } from '../terminal/failure.js'
+import type { CommandName } from '../options/commands.js'
+import { Failure, type Problem, usage } from '../terminal/failure.js'
 import { formatProblems } from './config/config-problems.js'
+import type { Task } from './tasks.js'
 
 /** A problem at the top level of a config shows with each model that inherits it, and is told once. */
 export function distinct(problems: readonly Problem[]): Problem[] {
@@ -25,4 +27,17 @@ export function invalid(
   return new Failure('usage', `pare ${asked}: ${count} in ${shown ?? 'the options'}:\n${formatProblems(problems)}`, {
     problems,
   })
+}
+
+/** Throws a Failure where a folder holds several models, and `why` that is too many. */
+export function refuseSeveral(
+  tasks: readonly Task[],
+  { command, why }: { readonly command: CommandName; readonly why: string },
+): void {
+  const [first, second] = tasks
+  if (second === undefined) return
+  throw usage(
+    `pare ${command}: ${why}, and ${first!.folder?.name} holds ${tasks.length} models that belong together: ${first!.folder?.models.join(', ')}.`,
+    `name one of them: ${first!.name}`,
+  )
 }

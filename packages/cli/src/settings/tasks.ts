@@ -26,6 +26,7 @@ import { refuseOutside } from './config/workspace.js'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './data/calibration.js'
 import { withDemands } from './data/demands.js'
 import { type EvaluationSettings, readEvaluation, readLimits } from './data/evaluation.js'
+import { withPartners } from './data/partner.js'
 import { readTraining, type TrainingSource } from './data/training.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
@@ -34,7 +35,7 @@ import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type ModelSettings, settle } from './settings.js'
 import { afterSearch, dropOf, gateWithDrop, readSmallest, type SmallestSettings, withoutDrop } from './smallest.js'
-import { distinct, invalid, noModels } from './task-problems.js'
+import { distinct, invalid, noModels, refuseSeveral } from './task-problems.js'
 
 /** Everything that is done for one model, with plugins loaded and paths absolute. */
 export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
@@ -106,13 +107,13 @@ export async function readTask(
   { values, cwd }: { readonly values: OptionValues; readonly cwd: string },
 ): Promise<{ readonly task: Task; readonly engine: EngineChoice } & AsyncDisposable> {
   const { tasks, engine, [Symbol.asyncDispose]: dispose } = await readFolderTasks(command, model, { values, cwd })
-  const [task, second] = tasks as readonly [Task, Task?]
-  if (second === undefined) return { task, engine, [Symbol.asyncDispose]: dispose }
-  await dispose()
-  throw usage(
-    `pare ${command}: ${model} holds ${tasks.length} models that belong together: ${task.folder?.models.join(', ')}.`,
-    `name one of them: ${task.name}`,
-  )
+  try {
+    refuseSeveral(tasks, { command, why: 'data are for the inputs of one model' })
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { task: tasks[0]!, engine, [Symbol.asyncDispose]: dispose }
 }
 
 /** The tasks of a command that takes one model, or a folder with the models that belong together. */
@@ -187,7 +188,7 @@ async function readAll(
       )
     const { provider, device } = { ...config, ...options.overrides }
     return {
-      tasks: tasks.map((task, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) })),
+      tasks: await withPartners(tasks.map((task, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) }))),
       engine: { ...(provider && { provider }), ...(device && { device }) },
       [Symbol.asyncDispose]: dispose,
     }

@@ -2,7 +2,8 @@ import { join, resolve } from 'node:path'
 import { present } from '@pare/onnx'
 import { type DonePiece, gatherShards, type PlacedManifest, type RunPiece } from '@pare/shards'
 import type { Work } from '../engine/work.js'
-import { isFolder } from '../files/paths.js'
+import { isFile, isFolder } from '../files/paths.js'
+import { besidePruned, keepEncoder } from '../pipeline/encoders.js'
 import { attempt, endModel, type ModelRun, type RunPlace, temporaryFolder } from '../pipeline/examine.js'
 import { withDrops } from '../pipeline/facts/baselines.js'
 import { type ModelOutcome, mixedUp } from '../pipeline/facts/result.js'
@@ -74,7 +75,7 @@ async function startMerge(folder: string, opened: OpenedRun): Promise<ModelRunne
         return { planned: piece, piece: own, shard: { ...at, path: paths.get(at)! } }
       })
       done.seconds = parts.reduce((sum, { piece }) => sum + piece.seconds, 0)
-      await mergeModel(task, { parts, place }, { work, outcome })
+      await mergeModel(besidePruned(task, place.encoders), { parts, place }, { work, outcome })
     })
     const run: ModelRun = await endModel(task, { outcome, durationMs: Math.round(done.seconds * 1000) }, work)
     return run
@@ -111,12 +112,16 @@ async function mergeModel(
     if (smallest.chosen !== undefined) outcome.chosen = await chosenTask(task, task.smallest!, smallest.chosen)
   }
   if (pruned === undefined) return
-  for (const file of parts[0]!.piece.results)
-    await takeFile(parts[0]!.shard, file, await place.publication.staged(join(place.publication.folder, ...belowResults(file))))
+  for (const file of parts[0]!.piece.results) {
+    const target = await place.publication.staged(join(place.publication.folder, ...belowResults(file)))
+    // What lies beside the models of a folder comes with each of them.
+    if (!(await isFile(target))) await takeFile(parts[0]!.shard, file, target)
+  }
   const { copied, ...more } = measured
   Object.assign(outcome, more, copied && { copied: { ...copied, path: place.output.copy?.path ?? copied.path } })
   outcome.pruned = await placedHere(pruned, { task, place })
   const chosen = outcome.chosen ?? task
+  keepEncoder(task, outcome.pruned.staged, place.encoders)
   outcome.calibratedOn = chosen.calibration?.statistics?.data.sha256
   const sizes = [modelFilesOf(task), outcome.pruned.stagedFiles].map((files) => zippedSizes(files, work.signal))
   const [reference, candidate] = await Promise.all(sizes)

@@ -7,6 +7,7 @@ import { companionsOf } from '../files/output.js'
 import { isFile } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { copiedFiles } from '../folder/copy-place.js'
+import { besidePruned, type PrunedEncoders } from '../pipeline/encoders.js'
 import {
   attempt,
   chooseSmallest,
@@ -61,11 +62,20 @@ export async function runShard({ shard, ...options }: ShardOptions): Promise<Sha
   await publication.protect(tasks.map((task) => task.path))
   const done: Omit<DonePiece, 'results'>[] = []
   const failures: Record<string, string> = {}
+  const encoders: PrunedEncoders = new Map()
   for (const [i, piece] of own.entries()) {
     signal.throwIfAborted()
     const names = { recording: `${RECORDINGS}/${i}.jsonl.gz`, outcome: `${OUTCOMES}/${i}.json` }
     const work = { ...opened.work, label: plan.tasks.get(piece.model)!.name }
-    const context = { plan, piece, placed, publication, recording: join(path, names.recording), onError: options.onError }
+    const context = {
+      plan,
+      piece,
+      placed,
+      publication,
+      encoders,
+      recording: join(path, names.recording),
+      onError: options.onError,
+    }
     const start = performance.now()
     const outcome = await doPiece(context, { ...options, work })
     if (outcome.error !== undefined) failures[piece.id] = outcome.error.message
@@ -93,12 +103,13 @@ interface PieceContext {
   readonly piece: RunPiece
   readonly placed: PlacedModels
   readonly publication: Publication
+  readonly encoders: PrunedEncoders
   readonly recording: string
   readonly onError: RunOptions['onError']
 }
 
 async function doPiece(
-  { plan, piece, placed, publication, recording, onError }: PieceContext,
+  { plan, piece, placed, publication, encoders, recording, onError }: PieceContext,
   { work, usualBaselines = false }: { readonly work: Work; readonly usualBaselines?: boolean },
 ): Promise<ModelOutcome> {
   const task = plan.tasks.get(piece.model)!
@@ -109,12 +120,13 @@ async function doPiece(
     ...placed.of(task, publication),
     publication,
     references: new Map(),
+    encoders,
     onError,
     usualBaselines,
     sharing,
   }
   await attempt({ place, work, outcome }, async () => {
-    const chosen = await chooseSmallest(task, place, { work, outcome })
+    const chosen = await chooseSmallest(besidePruned(task, encoders), place, { work, outcome })
     if (chosen === undefined) return
     // With all samples here, everything is as in a run of one machine.
     if (part.count === 1) await examine(chosen, place, { work, outcome })

@@ -51,10 +51,14 @@ function namesOf(tasks: readonly Task[]): ReadonlyMap<Task, string> {
   )
 }
 
-/** A model whose evaluation is looked at as a whole before all of it is over, and a pair of decoders, which are one model on one machine only. */
+/** A model whose evaluation is looked at as a whole before all of it is over, a pair of decoders, which are one model on one machine only, and an encoder with its decoder, of which one is measured with the other. */
 function staysWhole({ evaluation, smallest, baselines, pair }: Task): boolean {
   return (
-    pair !== undefined || evaluation === undefined || smallest !== undefined || (Array.isArray(baselines) && baselines.length > 0)
+    pair !== undefined ||
+    evaluation?.partner !== undefined ||
+    evaluation === undefined ||
+    smallest !== undefined ||
+    (Array.isArray(baselines) && baselines.length > 0)
   )
 }
 

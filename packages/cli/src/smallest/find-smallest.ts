@@ -11,6 +11,7 @@ import { hashModel, type ModelHashes } from '../files/hash-model.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
 import { zippedSize } from '../pipeline/facts/zipped.js'
 import { lookAt } from '../pipeline/first-look.js'
+import { requestOf } from '../settings/data/partner.js'
 import type { SmallestSettings } from '../settings/smallest.js'
 import type { Task } from '../settings/tasks.js'
 import { type Activity, silence } from '../terminal/progress.js'
@@ -232,8 +233,13 @@ async function samplesOfGate(
   work: Work,
 ): Promise<number | undefined> {
   if (evaluation === undefined || evaluation.request.data === search.request.data) return undefined
-  const look = await lookAt({ ...evaluation.request, model, readingMs: 0 }, evaluation.limits, work)
+  const look = await lookAt({ ...requestOf(evaluation, model), readingMs: 0 }, evaluation.limits, work)
   return look instanceof Error ? undefined : look.samples
+}
+
+async function hashOf(path: string): Promise<string> {
+  await using hashing = hashData(path)
+  return await hashing.digest()
 }
 
 interface Deciding {
@@ -253,8 +259,7 @@ async function identityOf(
   const data: Record<string, string> = {}
   for (const path of new Set([calibration?.run.data, training?.data, evaluation.request.data])) {
     if (path === undefined) continue
-    await using hashing = hashData(path)
-    data[path] = await hashing.digest()
+    data[path] = await hashOf(path)
   }
   const { search: _, gate: __, evaluate: ___, ...own } = source
   const { search: ____, gate: _____, evaluate: ______, ...overrides } = source.overrides
@@ -263,6 +268,7 @@ async function identityOf(
   const settings = { ...own, level, overrides: overridden, allocations: steps.map(({ allocation }) => allocation) }
   const parts = {
     ...{ model: await hashes(), data: Object.values(data), request: { ...evaluation.request, data: undefined } },
+    ...(evaluation.partner !== undefined && { partner: await hashOf(evaluation.partner.path) }),
     demands: searchDemands(demands ?? [{}], limits),
     judging: [limits.certainty, limits.isSplit, ...judging],
     ...{ settings, seed, dims, mergeAdapters },

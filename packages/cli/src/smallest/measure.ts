@@ -5,6 +5,7 @@ import type { PairScores } from '../pipeline/facts/pair-scores.js'
 import { lookAt } from '../pipeline/first-look.js'
 import { measure, measurePair, type ReferenceScores, referenceKey } from '../pipeline/measure.js'
 import type { EvaluationSettings } from '../settings/data/evaluation.js'
+import { referenceRequest, requestOf } from '../settings/data/partner.js'
 import { type SmallestSettings, SPLIT } from '../settings/smallest.js'
 import { Failure } from '../terminal/failure.js'
 import type { CandidateSize, TriedCandidate } from './candidate.js'
@@ -84,7 +85,9 @@ interface ReferenceMeasuring {
 
 /** The metric of the reference on some of the search data. Throws a Failure where it has no value. */
 async function measureReference(part: EvaluationSettings, { path, metric, references }: ReferenceMeasuring, work: Work) {
-  const request = { ...part.request, model: path, ...(part.comparing.length > 0 && { reference: path }) }
+  const own = referenceRequest(part, path)
+  const { model: reference, encoder: referenceEncoder } = own
+  const request = part.comparing.length > 0 ? { ...own, reference, ...present({ referenceEncoder }) } : own
   const scores = await measure(request, part.limits, work)
   references.set(referenceKey(path, part), scores)
   const value = scores.metrics[metric]
@@ -166,7 +169,7 @@ async function withDivergence(evaluation: EvaluationSettings, model: string, wor
   if (request.metrics.includes(DIVERGENCE)) return evaluation
   const metrics = [...request.metrics, DIVERGENCE]
   // Whether it can be measured is seen on the first samples, as before every evaluation.
-  const look = await lookAt({ ...request, metrics, model, readingMs: 0 }, evaluation.limits, work)
+  const look = await lookAt({ ...requestOf(evaluation, model), metrics, readingMs: 0 }, evaluation.limits, work)
   if (look instanceof Error || look.problem !== undefined) return evaluation
   return { ...evaluation, request: { ...request, metrics }, comparing: [...comparing, DIVERGENCE] }
 }

@@ -84,7 +84,8 @@ export async function compareRenamed(runtime: Runtime, request: RenamedRequest):
 /** Runs a model over tokens. What does not follow from tokens, such as what an encoder gives and a cache, is made up, the same for both models. */
 async function runnerOf(session: Session, path: string) {
   const tokens = tokenInput(session.inputs)
-  const isWhole = session.inputs.every((input) => input.name === tokens || canFill(input))
+  const isMerged = session.inputs.some(({ name }) => name === FLAG)
+  const isWhole = !isMerged && session.inputs.every((input) => input.name === tokens || canFill(input))
   if (isWhole) return { inputs: session.inputs, run: (batch: Batch) => session.runBatch(batch) }
   await using file = await openModel(path)
   const common = { symbols: await symbolsOf(file.model), integers: integersOf(file.model), run: 0 }
@@ -93,12 +94,19 @@ async function runnerOf(session: Session, path: string) {
     async run(batch: Batch) {
       const ids = tokensOf(batch)
       const made = makeUp(session.inputs, { ...common, sizes: [batch.size, ids.shape[1]!, PAST] })
-      const arrays = await session.runAll({ ...made, [batch.tokens!]: ids })
-      return Object.fromEntries(session.outputs.map(({ name }, i) => [name, arrays[i]!]))
+      const outputs: Record<string, NdArray> = {}
+      for (const branch of isMerged ? [0, 1] : [undefined]) {
+        const flag = branch === undefined ? {} : { [FLAG]: { type: 'bool', shape: [1], data: Uint8Array.of(branch) } as const }
+        const arrays = await session.runAll({ ...made, [batch.tokens!]: ids, ...flag })
+        for (const [i, { name }] of session.outputs.entries()) outputs[branch === 1 ? `${name} with a cache` : name] = arrays[i]!
+      }
+      return outputs
     },
   }
 }
 
+/** The input of a merged decoder that says whether there is a cache: both branches are run. */
+const FLAG = 'use_cache_branch'
 /** Tokens of a cache that is made up. */
 const PAST = 3
 

@@ -9,6 +9,7 @@ import { type DataArray, type Elements, isElementType, type NdArray } from '../d
 import type { StartTokens } from '../data/text/start-tokens.js'
 import { type BatchAxis, batchAxisOf, checkBatchAxis, moveAxis, samplesFirst } from './batch-axis.js'
 import { type Provider, providerHint, providerOptions } from './provider.js'
+import { runFailure } from './run-failure.js'
 
 /** ONNX Runtime, loaded. */
 export interface Runtime {
@@ -162,13 +163,6 @@ export async function createSession(
   } as const
   return ort.InferenceSession.create(resolve(path), options).catch((cause: Error) => {
     throw loadFailure(path, provider, cause)
-  })
-}
-
-function runFailure(path: string, { first, size }: Batch, cause: Error): PareError {
-  return new PareError(`${path}: ONNX Runtime fails on samples ${first} to ${first + size - 1}: ${cause.message}`, {
-    hint: 'check that the data are what the model expects: ranges of ids, sizes.',
-    cause,
   })
 }
 

@@ -254,7 +254,7 @@ function cutFor(model: ModelResult, what: 'latency' | 'bytes' | 'macs'): Omit<Ad
   }
 }
 
-function evaluateCommand({ path, data, metric }: ModelResult): string {
-  const words = [shellWord(path, 'model.onnx'), '--data', shellWord(data?.path ?? 'val.npz', 'val.npz')]
+function evaluateCommand({ path, set, data, metric }: ModelResult): string {
+  const words = [shellWord(set ?? path, 'model.onnx'), '--data', shellWord(data?.path ?? 'val.npz', 'val.npz')]
   return `pare evaluate ${[...words, ...(metric === undefined ? [] : ['--metric', shellWord(metric, 'accuracy')])].join(' ')}`
 }

@@ -48,6 +48,10 @@ const proof = z.union([
 /** One model of a run. */
 export const modelResult = z.object({
   path: z.string(),
+  set: z
+    .string()
+    .optional()
+    .describe('the folder of an encoder and its decoder that are measured as one; absent where the model is measured alone'),
   verdict,
   carried: z
     .boolean()

@@ -8,6 +8,7 @@ import { type ModelLatency, relativeLatency } from '../../engine/latency.js'
 import type { Work } from '../../engine/work.js'
 import { USUAL_BASELINES } from '../../options/quantise.js'
 import type { EvaluationSettings } from '../../settings/data/evaluation.js'
+import { besideOriginal, pairRequest, requestOf } from '../../settings/data/partner.js'
 import type { Task } from '../../settings/tasks.js'
 import { measure } from '../measure.js'
 import { forwardFor } from '../steps/quantise.js'
@@ -68,7 +69,9 @@ export async function measureBaselines(
       const files = await writeModel(model, file, { signal: work.signal })
       return files.reduce((sum, each) => sum + each.bytes, 0)
     })()
-    const request = { ...evaluation.request, model: file, ...(evaluation.comparing.length > 0 && { reference: path }) }
+    const compared = { model: file, reference: path }
+    const own = besideOriginal(evaluation)
+    const request = own.comparing.length > 0 ? pairRequest(own, compared) : requestOf(own, file)
     const scores = await measure(request, evaluation.limits, { ...work, label })
     const zippedBytes = await zippedSize(file, work.signal)
     const { relative, interval } = await briefLatency(path, file, { ...work, label })

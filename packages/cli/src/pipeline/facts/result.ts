@@ -77,8 +77,11 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
         : [...(isNothing ? [describeNothing(smallest)] : []), ...(verdict?.reasons ?? [])]
   return {
     path: task.name,
+    ...(task.evaluation?.partner !== undefined && { set: showPath(task.folder!.path, cwd) }),
     verdict: error === undefined ? (verdict?.verdict ?? (isNothing ? 'fail' : 'incomplete')) : 'incomplete',
-    ...(verdict !== undefined && { summary: [verdict.summary, ...nothingRemoved(pruned?.cut ?? []).map(sentence)].join(' ') }),
+    ...(verdict !== undefined && {
+      summary: [verdict.summary, ...asOne(task), ...nothingRemoved(pruned?.cut ?? []).map(sentence)].join(' '),
+    }),
     reasons: [...reasons, ...unmeasured(task, comparison)],
     ...(task.evaluation !== undefined && { metric: firstMetric(task.evaluation, task.demands) }),
     ...(task.demands?.[0] !== undefined && { limits: limitsOf(task.demands[0]) }),
@@ -113,6 +116,15 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
       error: { message: error.message, kind: error.kind, ...present({ hint: error.hint }) },
     }),
   }
+}
+
+/** What is measured with the model. */
+function asOne({ evaluation }: Task): readonly string[] {
+  const role = evaluation?.partner?.role
+  if (role === undefined) return []
+  return [
+    role === 'encoder' ? 'Measured with its pruned encoder: both lost that together.' : 'Measured with its decoder as that was.',
+  ]
 }
 
 /** What files beside the model say now. */

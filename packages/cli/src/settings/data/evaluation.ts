@@ -13,6 +13,7 @@ import { suggest } from '../../terminal/suggest.js'
 import { type Check, orProblem, placeIn } from '../check.js'
 import { readDataFile, readPath, readReading, strayTextOptions, textOf } from './data-file.js'
 import { textOfFolder, writtenGate, writtenMetric } from './metric-setting.js'
+import type { Partner } from './partner.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface EvaluationSettings {
@@ -24,6 +25,8 @@ export interface EvaluationSettings {
   readonly commands: readonly string[]
   /** Whether both models are timed, also where that is not limited. */
   readonly latency: boolean
+  /** The other half, where the model is measured as one with it. Default: it is measured alone */
+  readonly partner?: Partner
 }
 
 /** Undefined where nothing says what to measure with, or after a problem that is noted. */

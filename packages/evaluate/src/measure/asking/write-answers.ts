@@ -25,6 +25,7 @@ export async function writeAnswers(
   const cache = pair === undefined ? cacheOf(session) : undefined
   const isEven = cache !== undefined || (pair !== undefined && !takesMask(pair))
   const { draws = 1 } = writing
+  const maxTokens = writing.maxTokens - (pair?.isEndForced ? 1 : 0)
   const texts = prompts.flatMap(({ ids }, i) => Array.from({ length: draws }, (_, draw) => ({ ids, sample: first + i, draw })))
   const answers = new Array<string>(texts.length)
   for (const group of groupsOf(texts, { size: atOnce.size, isEven })) {
@@ -35,7 +36,7 @@ export async function writeAnswers(
     )
     const own = { ...place, choose }
     const run = runOf(session, rows, { ...own, cache })
-    for (const [at, ids] of (await written(run, rows.length, writing)).entries())
+    for (const [at, ids] of (await written(run, rows.length, { ...writing, maxTokens })).entries())
       answers[group[at]!] = readAnswer(ids, writing).text
   }
   return draws === 1 ? textArray(answers) : drawnArray(answers, draws)
@@ -69,6 +70,7 @@ function groupsOf(
 async function written(run: TokenRun, count: number, writing: Writing): Promise<readonly (readonly number[])[]> {
   const rows = Array.from({ length: count }, () => [] as number[])
   const isOpen = rows.map(() => true)
+  if (writing.maxTokens < 1) return rows
   let tokens = await run.first()
   for (let step = 1; ; step++) {
     for (const [i, token] of tokens.entries()) {

@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { makeTemporaryFolder, PareError, present } from '@pare/onnx'
+import { makeTemporaryFolder, present } from '@pare/onnx'
 import { openData } from '../../data/data.js'
 import { allInputsFor, firstOf } from '../../data/dataset.js'
 import type { ModelValue } from '../../data/model-value.js'
 import { batchAxisOf, moveAxis, movedAxis, samplesFirst } from '../../process/batch-axis.js'
 import type { EvaluationProgress } from '../../process/request.js'
+import { runFailure } from '../../process/run-failure.js'
 import { createSession, type Runtime, toArray, toTensor } from '../../process/runtime.js'
 import { shapesOfSamples } from '../batch-size.js'
 import { added, batchOf, type ForwardPart, type ForwardRequest, type ForwardResult } from '../forward.js'
@@ -167,11 +168,4 @@ async function runSegment(
     await session.release()
   }
   return [...types.values()]
-}
-
-function runFailure(name: string, { first, size }: { readonly first: number; readonly size: number }, cause: Error): PareError {
-  return new PareError(`${name}: ONNX Runtime fails on samples ${first} to ${first + size - 1}: ${cause.message}`, {
-    hint: 'check that the data are what the model expects: ranges of ids, sizes.',
-    cause,
-  })
 }
