@@ -55,3 +55,24 @@ export function npzBytes(arrays: Readonly<Record<string, NdArray>>): Uint8Array 
   })
   return zipSync(Object.fromEntries(files))
 }
+
+/** A frame of Zstandard (RFC 8878) whose blocks are not packed; or, of `runs`, so many blocks of 128 kB of one byte. */
+export function zstdFrame(
+  content: Uint8Array,
+  { runs = 0, windowLog = 20 }: { runs?: number; windowLog?: number } = {},
+): Uint8Array {
+  const most = 2 ** 17
+  const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3])
+  const block = (type: number, size: number, isLast: boolean) => {
+    const bytes = Buffer.alloc(3)
+    bytes.writeUIntLE((size << 3) | (type << 1) | Number(isLast), 0, 3)
+    return bytes
+  }
+  const count = Math.max(1, Math.ceil(content.length / most))
+  const raw = Array.from({ length: runs > 0 ? 0 : count }, (_, i) => {
+    const part = content.subarray(i * most, (i + 1) * most)
+    return Buffer.concat([block(0, part.length, i === count - 1), part])
+  })
+  const repeats = Array.from({ length: runs }, (_, i) => Buffer.concat([block(1, most, i === runs - 1), Buffer.from('a')]))
+  return Buffer.concat([head, ...raw, ...repeats])
+}

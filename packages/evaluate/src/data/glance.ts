@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
-import { basename, dirname, extname } from 'node:path'
-import { readWhole } from './file.js'
-import { IMAGE_FILE, SOUND_FILE, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
+import { basename, dirname } from 'node:path'
+import { formatOf, IMAGE_FILE, SOUND_FILE, TEXT_FORMATS, tableOpener } from './formats.js'
 import { type DataArray, isStrings, numbersOf } from './ndarray.js'
+import { readUnpacked } from './packed.js'
 import { isChoiceRow } from './questions/choice-forms.js'
 import { type PairColumns, pairColumns } from './questions/pair-columns.js'
 import { isPromptRow } from './questions/prompt-row.js'
@@ -41,11 +41,11 @@ const MOST_BYTES = 2 ** 29
 
 /** Looks at the first rows of data; at arrays as a whole, where they have at most 512 MiB. Throws PareError for what is not read at all. */
 export async function glanceAt(path: string): Promise<DataGlance> {
-  const extension = extname(path).toLowerCase()
+  const extension = formatOf(path)
   if ((await stat(path).catch(() => undefined))?.isDirectory()) return await glanceAtFolder(path)
   if (extension === '.npz') {
     const { parseNpz } = await import('./arrays/npz.js')
-    const arrays = parseNpz(await readWhole(path, MOST_BYTES), basename(path), MOST_BYTES)
+    const arrays = parseNpz(await readUnpacked(path, MOST_BYTES), basename(path), MOST_BYTES)
     return { kind: 'arrays', columns: [...arrays].map(([name, array]) => arrayGlance(name, array)), isText: false }
   }
   if (extension === '.npy') return { kind: 'arrays', columns: [], isText: false }
@@ -54,7 +54,7 @@ export async function glanceAt(path: string): Promise<DataGlance> {
 }
 
 async function open(path: string): Promise<Table> {
-  const openFile = TABLE_FORMATS[extname(path).toLowerCase()]
+  const openFile = tableOpener(path)
   if (openFile === undefined) throw new Error(`not a table: ${path}`)
   return await openFile({ path, name: basename(path), folder: dirname(path) })
 }
