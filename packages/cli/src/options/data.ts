@@ -65,6 +65,11 @@ const image = field(
       .tuple([side, side])
       .describe('filled up with 0 to the right and below, to [height, width], such as [1333, 1333]')
       .exactOptional(),
+    letterbox: size
+      .describe(
+        'pixels of the square, or [height, width], into whose middle the image is fitted, in grey, as Ultralytics does: 640',
+      )
+      .exactOptional(),
     crop: size.describe('pixels of the square that is cut out of the middle, or [height, width]').exactOptional(),
     resample: oneOf(RESAMPLES).exactOptional(),
     rescale: z.number().describe('what each byte is multiplied by, such as 0.00392156862745098').exactOptional(),
@@ -76,7 +81,7 @@ const image = field(
   }),
   {
     expected: 'how images become numbers, such as { size: 256, crop: 224, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }',
-    help: 'how images become numbers: size, longest, crop, pad, resample, rescale, mean, std, layout, channels, orientation',
+    help: 'how images become numbers: size, longest, crop, pad, letterbox, resample, rescale, mean, std, layout, channels, orientation',
     default: 'preprocessor_config.json beside model or data; bytes as they are where the model takes bytes',
   },
 )

@@ -50,7 +50,8 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   const findClasses = classFinder({ models, folders, boundary, ...present({ classes }) })
   if (!isFolder && Object.hasOwn(ARRAY_FORMATS, formatOf(path)))
     return { ...(await openArrays(path, { ...options, findClasses })), findClasses }
-  const table = isFolder ? await openFolder(path, findClasses) : await openTable(path, options)
+  const table = isFolder ? await openFolder(path, findClasses) : await openTable(path, { ...options, findClasses })
+  if (table.holds === 'boxes' && options.boxLabels === false) throw noLabelsButBoxes(table.name)
   const { importModule: _, maxBytes: __, ...own } = options
   const rows: RowOptions = {
     ...own,
@@ -110,9 +111,12 @@ async function openArrays(path: string, options: DataOptions & { readonly findCl
 }
 
 /** A table, or a plain text as a table of one document. */
-async function openTable(path: string, { text, maxBytes = MAX_BYTES }: DataOptions): Promise<Table> {
+async function openTable(
+  path: string,
+  { text, maxBytes = MAX_BYTES, findClasses }: DataOptions & { readonly findClasses?: FindClasses },
+): Promise<Table> {
   const extension = formatOf(path)
-  const file = { path, name: basename(path), folder: dirname(path) }
+  const file = { path, name: basename(path), folder: dirname(path), ...present({ findClasses }) }
   const opener = tableOpener(path)
   if (opener !== undefined) return await opener(file)
   if (UNREAD.includes(extension) || !(text || isText(extension))) throw unread(path)
@@ -138,7 +142,7 @@ async function openFolder(path: string, findClasses: FindClasses): Promise<Table
   const { chained, contentOf, openClassFolder } = await import('./tables/folder.js')
   const content = await contentOf(path)
   if (content.kind === 'files') return openClassFolder(path, findClasses)
-  const open = (file: string) => tableOpener(file)!({ path: file, name: basename(file), folder: path })
+  const open = (file: string) => tableOpener(file)!({ path: file, name: basename(file), folder: path, findClasses })
   if (content.kind === 'list') return await open(content.path)
   return chained(basename(path), await Promise.all(content.paths.map(open)))
 }
@@ -158,6 +162,12 @@ function decodeText(bytes: Buffer, path: string): string {
 /** Whether files with this extension are text. */
 function isText(extension: string): boolean {
   return TEXT_FORMATS.some((each) => each === extension)
+}
+
+function noLabelsButBoxes(name: string): PareError {
+  return new PareError(`${name}: annotations of COCO hold boxes, and no labels of images or pixels.`, {
+    hint: 'measure map; masks are read from PNG files: a folder images and a folder masks with files of the same names.',
+  })
 }
 
 /** Packed in a way that is not unpacked, or as a whole what is read from the middle. */

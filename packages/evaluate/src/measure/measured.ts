@@ -24,7 +24,8 @@ export async function openMeasured(model: Session, request: EvaluateRequest, imp
   const reads = (kind: 'text' | 'boxes') => metrics.some(({ needs }) => needs.read === kind)
   const data = await openData(request.data, {
     ...dataOptions(request, model),
-    ...{ textLabels: reads('text'), boxLabels: reads('boxes') },
+    textLabels: reads('text'),
+    ...present({ boxLabels: reads('boxes') || (metrics.some(({ needs }) => needs.against !== 'reference') ? false : undefined) }),
     ...present({ asking, importModule, start: model.pair?.start }),
   })
   const labelled = (batch: Batch) => (reads('text') ? withTextLabel(batch, data.labelName) : batch)

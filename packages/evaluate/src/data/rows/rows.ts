@@ -7,6 +7,7 @@ import { canFill } from '../fill.js'
 import { IMAGE_FILE, SOUND_FILE } from '../formats.js'
 import type { ImageOptions } from '../images/image-options.js'
 import { imageReader, PIXEL_MASK, takesImages } from '../images/images.js'
+import type { Placement } from '../images/placement.js'
 import { stepsOf } from '../images/steps.js'
 import { BOX_ARRAYS, emptyBoxes } from '../labels/box-labels.js'
 import { labelNameOf, type MatchOptions } from '../match.js'
@@ -77,6 +78,7 @@ interface FileColumn {
 interface FileArrays {
   readonly array: DataArray
   readonly mask?: DataArray
+  readonly placement?: Placement
 }
 
 type ReadFile = (bytes: Uint8Array, where: string) => Promise<FileArrays>
@@ -104,9 +106,11 @@ async function plainReader(
   const used = [...readers.values()].map(({ column }) => column)
   const readRow = async (row: Row) => {
     const arrays = new Map<string, DataArray>()
+    const placements: Placement[] = []
     for (const [name, { read }] of readers) {
-      const { array, mask } = await read(row)
+      const { array, mask, placement } = await read(row)
       arrays.set(name, array)
+      if (placement !== undefined) placements.push(placement)
       if (hasMask && mask !== undefined) arrays.set(PIXEL_MASK, mask)
     }
     if (numbers !== undefined) for (const [name, array] of numbers.read(written(row, header))) arrays.set(name, array)
@@ -119,9 +123,11 @@ async function plainReader(
       const values = Object.entries({ ...sample, ...labels, ...boxes }).filter(([name]) => !arrays.has(name))
       for (const [name, array] of arraysOf(Object.fromEntries(values) as Sample, row.where)) arrays.set(name, array)
     }
-    return { arrays, columns: columnsOf(row, kept) }
+    const [placement] = placements
+    return { arrays, columns: columnsOf(row, kept), ...(placements.length === 1 && { placement: placement! }) }
   }
-  return { used: [...used, ...(numbers?.used ?? [])], read: readRow }
+  const boxed = options.boxLabels === true ? BOX_ARRAYS.filter((name) => name in first.values) : []
+  return { used: [...used, ...boxed, ...(numbers?.used ?? [])], read: readRow }
 }
 
 /**

@@ -5,8 +5,8 @@ import { IMAGE_FILE, SOUND_FILE } from '../formats.js'
 import { type FindClasses, listed } from '../labels/labels.js'
 import type { Row, Table } from './table.js'
 
-/** What lists the files of a folder, as `datasets` has it. */
-const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet']
+/** What lists the files of a folder, as `datasets` and Roboflow have it. */
+const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet', '_annotations.coco.json']
 /** Folders that are parts of a data set, and no classes. */
 const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'test', 'testing']
 

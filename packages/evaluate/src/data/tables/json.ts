@@ -1,6 +1,7 @@
 import { PareError, parseJson } from '@pare/onnx'
 import { openFile } from '../file.js'
 import { bytesOf, readUnpacked } from '../packed.js'
+import { cocoTable, isCoco } from './coco.js'
 import { openJsonLines } from './jsonl.js'
 import type { Table, TableFile } from './table.js'
 
@@ -13,13 +14,15 @@ type JsonObject = Readonly<Record<string, unknown>>
 
 /**
  * JSON as a table: a list of objects, a row each; an object whose `data` are that list; an object of columns, as pandas writes one; and objects on a line each, whatever the name of the
- * file says. Only the last is streamed; others have at most 256 MiB.
+ * file says; and annotations of objects as COCO has them. Only lines is streamed; others have at most 256 MiB.
  */
 export async function openJson(file: TableFile): Promise<Table> {
   if (await isLines(file)) return await openJsonLines(file)
   const { name, folder, path } = file
   const text = decode(await readUnpacked(path, MOST_BYTES), name)
-  const rows = rowsIn(parse(text, name))
+  const value = parse(text, name)
+  if (isCoco(value)) return await cocoTable(value, file)
+  const rows = rowsIn(value)
   if (rows === undefined) throw noRows(name)
   return {
     ...{ name, folder, bytes: text.length, rows: rows.length },
@@ -92,6 +95,6 @@ function decode(bytes: Buffer, name: string): string {
 
 function noRows(name: string): PareError {
   return new PareError(`${name}: JSON without rows.`, {
-    hint: 'expected a list of objects, [{"input": [0.1, 0.2], "label": 3}, …], an object of columns as pandas writes it, or a JSON object on each line (.jsonl).',
+    hint: 'expected a list of objects, [{"input": [0.1, 0.2], "label": 3}, …], annotations of COCO with images and annotations, an object of columns as pandas writes it, or a JSON object on each line (.jsonl).',
   })
 }
