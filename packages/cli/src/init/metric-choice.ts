@@ -21,6 +21,7 @@ const ACCURACY = metric('accuracy', 'share of samples that are right')
 const BALANCED = metric('balanced-accuracy', 'each class counts the same, however rare')
 const F1 = metric('f1', 'precision and recall of each class')
 const AUC = metric('auc', 'the order of scores, without a threshold')
+const PIXELS = [metric('iou', 'overlap of the pixels of each class'), metric('dice', 'the same, less strict'), ACCURACY] as const
 const BOXES = metric('map', 'precision and recall of boxes, as COCO has them')
 const CHOICES = metric('choice-accuracy', 'share of questions whose likeliest choice is the right one')
 const WORDS = metric('word-f1', 'words in common of what the model writes and what is expected')
@@ -131,13 +132,13 @@ function isDetector({ outputs }: Signature, shape: ModelValue['shape']): boolean
 function labelled(pairing: Pairing, { shape, type, name }: ModelValue, label: ColumnGlance): Choice {
   const rank = label.shape.length
   if (type === 'string') return writtenChoice(shape, label)
+  if (label.kind === 'images') return sure(...PIXELS)
   if (rank === 2 && label.shape[1] === 5 && shape.length === 3 && isDetector(pairing.signature, shape)) return sure(BOXES)
   if (isVector({ name }) && rank === 0)
     return sure(metric('recall-at-1', 'whether the nearest other vector has the same label'), COSINE)
   if (rank === 0) return scalarChoice(shape, type, label)
   if (rank === shape.length - 1) return sameRank(shape, label)
-  if (shape.length === 4 && rank === 2)
-    return sure(metric('iou', 'overlap of the pixels of each class'), metric('dice', 'the same, less strict'), ACCURACY)
+  if (shape.length === 4 && rank === 2) return sure(...PIXELS)
   if (shape.length === 3 && rank === 1) return tokenChoice(pairing)
   return unsure(ACCURACY, F1)
 }

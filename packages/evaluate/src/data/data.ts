@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, extname } from 'node:path'
 import { PareError, present } from '@pare/onnx'
 import type { DataOptions } from './data-options.js'
-import { arrayDataSet, type DataSet } from './dataset.js'
+import { arrayDataSet, type Batch, type DataSet } from './dataset.js'
 import { entryDataSet, matchNumbered } from './entries.js'
 import { canFill } from './fill.js'
 import { ARRAY_FORMATS, formatOf, isModule, TABLE_FORMATS, TEXT_FORMATS, tableOpener } from './formats.js'
@@ -64,7 +64,22 @@ export async function openData(path: string, options: DataOptions): Promise<Data
       return content && { path: config.path, content }
     },
   }
-  return { ...(await entryDataSet(await rowSource(table, rows), { ...options, findClasses })), findClasses }
+  const source = await rowSource(table, rows)
+  const data = { ...(await entryDataSet(source, { ...options, findClasses })), findClasses }
+  return source.holds === 'masks' ? withMasks(data) : data
+}
+
+/** Samples whose labels are masks. */
+function withMasks({ pick, ...data }: DataSet): DataSet {
+  const marked = (batch: Batch): Batch => ({ ...batch, isMasked: true })
+  return {
+    ...data,
+    holds: 'masks',
+    async *batches(size) {
+      for await (const batch of data.batches(size)) yield marked(batch)
+    },
+    ...(pick && { pick: (samples) => marked(pick(samples)) }),
+  }
 }
 
 /** Rows as what a language model is asked. */

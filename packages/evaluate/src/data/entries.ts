@@ -39,6 +39,8 @@ export interface EntrySource {
   readonly pad?: number
   /** Whether they fit into memory. */
   readonly isSmall: boolean
+  /** What labels are that are read from files. Default: they are none */
+  readonly holds?: 'masks'
   readonly notes: readonly string[]
   read(): AsyncIterable<SampleEntry>
 }

@@ -1,5 +1,5 @@
-import { png } from './files.js'
-import { onnx, seeded, times } from './made.js'
+import { mask, png } from './files.js'
+import { best, mistaken, onnx, product, rectified, seeded, times, weights } from './made.js'
 import type { Task } from './task.js'
 
 const SIDE = 16
@@ -80,4 +80,52 @@ const coco: Task = {
   },
 }
 
-export const ANNOTATED: readonly Task[] = [coco]
+const masks: Task = {
+  name: 'Segmentation, with masks in files',
+  model: 'scores for each pixel, `float[N, 3, h, w]`, of any size; `preprocessor_config.json` beside it',
+  data: '`val/images/1.png`, …, and `val/masks/1.png`, …: the class of each pixel, in grey or with a palette, 255 where it does not count',
+  options: '--data val --metric iou',
+  metric: 'iou',
+  async make() {
+    const random = seeded(28)
+    const [a, b] = [weights(random, 48), weights(random, 48)]
+    const places = SIDE * SIDE
+    const samples = times(60, (i) => {
+      const planes = times(3 * places, () => random.below(256))
+      // As the file below says; kernels of one pixel are products with [out, in].
+      const classes = times(places, (at) => {
+        const colour = [0, 1, 2].map((channel) => (planes[channel * places + at]! / 255 - 0.5) / 0.25)
+        const turned = (w: readonly number[], outputs: number, inputs: number) =>
+          times(inputs * outputs, (each) => w[(each % outputs) * inputs + Math.floor(each / outputs)]!)
+        return best(product(rectified(product(colour, turned(a, 16, 3), 16)), turned(b, 3, 16), 3))
+      })
+      const labels = classes.map((one, at) => (at % 7 === 0 ? 255 : mistaken(random, one, 3)))
+      return [
+        [`val/images/${i}.png`, enlarged(planes)],
+        [`val/masks/${i}.png`, mask(SIDE * ZOOM, enlargedClasses(labels))],
+      ] as const
+    })
+    const model = `pixels (float[N, 3, H, W] x) => (float[N, 3, H, W] y) <float[16, 3, 1, 1] a, float[3, 16, 1, 1] b>
+      { h = Conv(x, a) r = Relu(h) y = Conv(r, b) }`
+    const preprocessor = {
+      ...JSON.parse(PREPROCESSOR),
+      do_normalize: true,
+      image_mean: times(3, () => 0.5),
+      image_std: times(3, () => 0.25),
+    }
+    return {
+      files: {
+        'model.onnx': await onnx(model, { a, b }),
+        'preprocessor_config.json': JSON.stringify(preprocessor),
+        ...Object.fromEntries(samples.flat()),
+      },
+    }
+  },
+}
+
+function enlargedClasses(classes: readonly number[]): number[] {
+  const side = SIDE * ZOOM
+  return times(side * side, (i) => classes[Math.floor(Math.floor(i / side) / ZOOM) * SIDE + Math.floor((i % side) / ZOOM)]!)
+}
+
+export const ANNOTATED: readonly Task[] = [coco, masks]

@@ -167,7 +167,7 @@ function withoutNames({
 
 function numberIn({ names }: ClassNames, { id, name }: { readonly id: number; readonly name: string }): number | undefined {
   const plain = (text: string) => text.trim().toLowerCase()
-  const byName = names.findIndex((each) => each === name)
+  const byName = names.indexOf(name)
   const isWritten = byName >= 0 ? byName : names.findIndex((each) => plain(each) === plain(name))
   const number = isWritten >= 0 ? isWritten : names.indexOf(String(id))
   return number >= 0 ? number : undefined
