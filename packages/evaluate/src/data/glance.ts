@@ -4,10 +4,10 @@ import { formatOf, IMAGE_FILE, SOUND_FILE, TEXT_FORMATS, tableOpener } from './f
 import { type DataArray, isStrings, numbersOf } from './ndarray.js'
 import { readUnpacked } from './packed.js'
 import { isChoiceRow } from './questions/choice-forms.js'
-import { type PairColumns, pairColumns } from './questions/pair-columns.js'
+import { firstText, type PairColumns, pairColumns } from './questions/pair-columns.js'
 import { isPromptRow } from './questions/prompt-row.js'
 import type { Asking } from './questions/question.js'
-import type { Table } from './tables/table.js'
+import { PANDAS_INDEX, type Table } from './tables/table.js'
 import { isTextNames } from './text/text-fields.js'
 
 /** What a data set looks like, without a model to read it for. */
@@ -79,13 +79,14 @@ async function tableGlance(table: Table): Promise<DataGlance> {
     rows.push(table.header === undefined ? values : Object.fromEntries(Object.entries(values).map(typedCell)))
     if (rows.length === MOST_ROWS) break
   }
-  const names = [...new Set([...(table.header ?? []), ...Object.keys(rows[0] ?? {})])]
+  const names = [...new Set([...(table.header ?? []), ...Object.keys(rows[0] ?? {})])].filter((name) => !PANDAS_INDEX.test(name))
   const columns = columnsOf(rows, names)
   const isNamed = (name: string) => columns.some((column) => column.name === name && column.kind === 'names')
   const isText = names.includes('messages') || isTextNames(isNamed)
   const asking =
     rows[0] === undefined ? undefined : isChoiceRow(rows[0]) ? 'choices' : isPromptRow(rows[0]) ? 'answers' : undefined
-  const pair = pairColumns({ text: isNamed, value: (name) => names.includes(name) })
+  const isTexts = (name: string) => Array.isArray(rows[0]?.[name]) && firstText(rows[0][name]) !== undefined
+  const pair = pairColumns({ text: (name) => isNamed(name) || isTexts(name), value: (name) => names.includes(name) })
   return { kind: 'table', columns, isText, ...(asking !== undefined && !isText && { asking }), ...(pair && { pair }) }
 }
 

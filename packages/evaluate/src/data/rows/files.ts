@@ -10,6 +10,7 @@ import { stepsOf } from '../images/steps.js'
 import type { ModelValue } from '../model-value.js'
 import { type DataArray, describe, isElementType, isInteger, type NdArray } from '../ndarray.js'
 import { soundReader, takesSound } from '../sounds/sound.js'
+import { decodeWav } from '../sounds/wav.js'
 import type { Row, Table } from '../tables/table.js'
 import { type Boundary, insideOf } from './inside.js'
 import type { RowOptions } from './rows.js'
@@ -17,6 +18,8 @@ import type { RowOptions } from './rows.js'
 /** A column of files, and what makes an input of them. */
 export interface FileColumn {
   readonly column: string
+  /** For people. */
+  readonly notes: readonly string[]
   read(row: Row): Promise<FileArrays>
 }
 
@@ -59,8 +62,11 @@ export async function fileReader(table: Table, { first, input, options, label }:
       )
     }
     const read = await open()
+    const head =
+      what === 'sounds' ? await fileBytes(first.values[column], { table, boundary, shown: shownFile(first, column) }) : undefined
     return {
       column,
+      notes: head === undefined ? [] : channelsNote(head, shownFile(first, column)),
       async read(row) {
         const shown = shownFile(row, column)
         return read(await fileBytes(row.values[column], { table, boundary, shown }), shown)
@@ -68,6 +74,12 @@ export async function fileReader(table: Table, { first, input, options, label }:
     }
   }
   return undefined
+}
+
+/** As librosa and torchaudio mix sounds down: feature extractors of transformers take one channel, and refuse others. */
+function channelsNote(bytes: Uint8Array, where: string): readonly string[] {
+  const { channels } = decodeWav(bytes, where)
+  return channels === 1 ? [] : [`sounds have ${channels} channels, such as ${where}: the model is given their mean`]
 }
 
 function fileTest(pattern: RegExp, magic: (bytes: Uint8Array | undefined) => boolean): (value: unknown) => boolean {

@@ -9,7 +9,7 @@ import { labelNameOf, type MatchOptions } from '../match.js'
 import type { ModelValue } from '../model-value.js'
 import type { DataArray } from '../ndarray.js'
 import { cellReader } from '../tables/cells.js'
-import { type Row, SMALL_BYTES, type Table } from '../tables/table.js'
+import { PANDAS_INDEX, type Row, SMALL_BYTES, type Table } from '../tables/table.js'
 import type { TextOptions } from '../text/text-options.js'
 import { isTextRow, textReader } from '../text/text-rows.js'
 import { cellOf } from './columns.js'
@@ -49,9 +49,10 @@ export async function rowSource(table: Table, options: RowOptions): Promise<Entr
       },
     }
   }
-  const { read, used, holds } = await plainReader(table, { first, label, options })
+  const { read, used, holds, notes } = await plainReader(table, { first, label, options })
   return {
     ...common,
+    notes: [...common.notes, ...notes],
     used,
     ...present({ holds }),
     ...present({ samples: table.rows }),
@@ -70,7 +71,7 @@ async function firstRow(table: Table): Promise<Row> {
 async function plainReader(
   table: Table,
   { first, label, options }: { readonly first: Row; readonly label: string; readonly options: RowOptions },
-): Promise<Pick<EntrySource, 'holds'> & { readonly used: readonly string[]; read(row: Row): Promise<SampleEntry> }> {
+): Promise<Pick<EntrySource, 'holds' | 'notes'> & { readonly used: readonly string[]; read(row: Row): Promise<SampleEntry> }> {
   const { inputs } = options
   const readers = new Map<string, FileColumn>()
   for (const input of inputs.filter((each) => !canFill(each) && each.name !== PIXEL_MASK)) {
@@ -120,6 +121,7 @@ async function plainReader(
   return {
     used: [...used, ...boxed, ...(numbers?.used ?? [])],
     read: readRow,
+    notes: [...readers.values()].flatMap((reader) => reader.notes),
     ...(readMask !== undefined && { holds: 'masks' as const }),
   }
 }
@@ -133,10 +135,11 @@ function featureColumns(
   { label, kept, inputs }: { label: string; kept: ReadonlySet<string>; inputs: readonly ModelValue[] },
 ): readonly string[] | undefined {
   const asked = inputs.filter((input) => !canFill(input))
-  const features = Object.entries(values).filter(([name]) => name !== label && !kept.has(name))
+  const columns = Object.keys(values).filter((name) => !PANDAS_INDEX.test(name))
+  const features = columns.filter((name) => name !== label && !kept.has(name))
   const isNumber = (value: unknown) => value === null || ['number', 'bigint', 'boolean'].includes(typeof value)
   if (asked.length !== 1 || asked[0]!.name in values || features.length === 0) return undefined
-  return features.every(([, value]) => isNumber(value)) ? Object.keys(values) : undefined
+  return features.every((name) => isNumber(values[name])) ? columns : undefined
 }
 
 /** The row with its cells as CSV has them. */

@@ -36,5 +36,8 @@ export interface TableFile {
   readonly findClasses?: FindClasses
 }
 
+/** What pandas calls its numbers of rows in Parquet and Arrow, where rows were chosen or sorted. */
+export const PANDAS_INDEX = /^__index_level_\d+__$/
+
 /** What is smaller is read at once: then all that is wrong is said before anything runs, and samples can be had in any order. */
 export const SMALL_BYTES = 2 ** 26
