@@ -32,7 +32,7 @@ export interface FileArrays {
 
 type ReadFile = (bytes: Uint8Array, where: string) => Promise<FileArrays>
 
-export interface FilePlace {
+export interface FileInput {
   readonly first: Row
   readonly input: ModelValue
   readonly options: RowOptions
@@ -41,7 +41,7 @@ export interface FilePlace {
 }
 
 /** Reads an input out of images or sounds that the rows hold or name; undefined where they do neither. */
-export async function fileReader(table: Table, { first, input, options, label }: FilePlace): Promise<FileColumn | undefined> {
+export async function fileReader(table: Table, { first, input, options, label }: FileInput): Promise<FileColumn | undefined> {
   const { inputs, boundary } = options
   const kinds = [
     { pattern: IMAGE_FILE, magic: isImageBytes, takes: takesImages, what: 'images', open: () => openImages(input, options) },
@@ -102,7 +102,7 @@ const FIRST_MASKS = 8
  */
 export async function maskReader(
   table: Table,
-  { first, label, options }: Omit<FilePlace, 'input'>,
+  { first, label, options }: Omit<FileInput, 'input'>,
 ): Promise<((row: Row, image: FileArrays) => Promise<NdArray>) | undefined> {
   if (!fileTest(IMAGE_FILE, isImageBytes)(first.values[label])) return undefined
   const { boundary } = options

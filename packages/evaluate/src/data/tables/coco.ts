@@ -26,7 +26,7 @@ export function isCoco(value: unknown): value is CocoFile {
  */
 export async function cocoTable(coco: CocoFile, { path, name, folder, findClasses }: TableFile): Promise<Table> {
   refuseUnboxed(coco, name)
-  const found = await imageFolder(coco, { path, name, folder })
+  const place = await imageFolder(coco, { path, name, folder })
   const { numberOf, notes } = await numbering(coco, { name, findClasses })
   const boxes = new Map<unknown, JsonObject[]>()
   for (const one of coco.annotations) boxes.set(one.image_id, [...(boxes.get(one.image_id) ?? []), one])
@@ -37,7 +37,7 @@ export async function cocoTable(coco: CocoFile, { path, name, folder, findClasse
     })
   const rows = coco.images.map((image): Row => {
     const own = boxes.get(image.id) ?? []
-    const file = join(found, String(image.file_name)).split('\\').join('/')
+    const file = join(place, String(image.file_name)).split('\\').join('/')
     return {
       where: `${name}: image ${String(image.file_name)}`,
       values: {
@@ -137,8 +137,8 @@ async function numbering(
         hint: `say the classes in the order of the model's numbers, called as the categories are, or by their ids: --classes ${order.slice(0, 3).join(',')}${order.length > 3 ? ',…' : ''}.`,
       },
     )
-  const known = numbers.flatMap(({ id, number }) => (number === undefined ? [] : [[id, number] as const]))
-  return { numberOf: new Map(known), notes: [`categories of ${name} are classes by their names (${classes.from})`] }
+  const entries = numbers.flatMap(({ id, number }) => (number === undefined ? [] : [[id, number] as const]))
+  return { numberOf: new Map(entries), notes: [`categories of ${name} are classes by their names (${classes.from})`] }
 }
 
 function withoutNames({
