@@ -23,7 +23,7 @@ const apart = {
     code: `export { parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
       export { compressors } from 'hyparquet-compressors'
       export { CompressionType, setCompressionCodec, tableFromIPC } from '@uwdata/flechette'
-      export { decompress } from 'fzstd'`,
+      export { Decompress } from 'fzstd'`,
   },
   './png.mjs': { packages: ['@cwasm/lodepng'], code: "export { decode } from '@cwasm/lodepng'" },
   './jpeg.mjs': { packages: ['@cwasm/jpeg-turbo'], code: "export { decode } from '@cwasm/jpeg-turbo'" },

@@ -1,6 +1,6 @@
 // What an evaluation may be told, as lists: schemas, help and messages are made of them. Nothing heavy is imported here, so that a command line starts fast.
 
-export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/formats.js'
+export { DATA_FORMATS, formatOf, isModule, mayBeText, UNTRUSTED_HINT } from './data/formats.js'
 export { RESAMPLES } from './data/images/image-options.js'
 export { mixedCounts } from './data/rows/mixed-counts.js'
 export { BESIDE_TOKENIZER } from './data/text/beside-tokenizer.js'

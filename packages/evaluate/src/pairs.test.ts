@@ -151,6 +151,19 @@ test('prompts stand before texts of their columns, in small letters where that i
   expect(found.metrics['cosine:pairs=mean']).toBeCloseTo(cosine(mean('a b c'), mean('c c d')), 6)
 })
 
+test('pairs for ranking are read as they are published: of several positives the first, negatives aside', async () => {
+  const rows = {
+    lists: [{ query: 'c', pos: ['a b', 'd'], neg: ['b'] }],
+    triplets: [{ query: 'c', positive: 'a b', negative: 'b' }],
+    graded: [{ query: 'c', document: 'a b', relevance: 2 }],
+  }
+  for (const [name, own] of Object.entries(rows)) {
+    const found = await evaluate({ ...request, data: lines(`${name}.jsonl`, own), metrics: ['cosine:pairs=mean'] })
+    expect([name, found.metrics['cosine:pairs=mean']]).toEqual([name, expect.closeTo(cosine(mean('c'), mean('a b')), 6)])
+    expect(found.notes.join().includes('not looked at')).toBe(name !== 'graded')
+  }
+})
+
 test('what does not fit is refused, with what to do', async () => {
   const data = lines('sts.jsonl', ROWS)
   const say = (more: object) => evaluate({ ...request, data, ...more } as never).then(String, (error: Error) => error.message)

@@ -30,6 +30,13 @@ function imageSamples(): MetricSample[] {
 const boxes = boxSamples()
 testMetric(map, { samples: boxes })
 
+test('a detector that finds nothing is no better than one that detects nothing', () => {
+  const expected = [{ box: Float64Array.of(0, 0, 10, 10), class: 1 }]
+  const tally = map().blind!(map())
+  tally.add(sampleOf({ rows: [], places: 1, isSingle: true, boxes: { detected: [], expected } }))
+  expect(tally.answer()).toMatchObject({ answer: 'detecting nothing', contributions: [[-1, 1, 1]] })
+})
+
 function detected(one: SampleBoxes): MetricSample {
   return sampleOf({ rows: [], places: 1, isSingle: true, boxes: one })
 }

@@ -1,5 +1,5 @@
 import type { Aggregate, SampleRecord } from '@pare/gate'
-import { defineMetric, meanOf, type Numbers, type SampleBoxes, z } from '@pare/metric'
+import { type BlindTally, defineMetric, meanOf, type Numbers, type SampleBoxes, z } from '@pare/metric'
 
 /** IoU that a box must have with one of its class to be right: the mean over 0.5, 0.55 … 0.95. */
 const LEVELS = evenly(0.5, 0.95, 10)
@@ -31,8 +31,24 @@ export const map = defineMetric({
     needs: { read: 'boxes' },
     of: ({ boxes }) => recordOf(boxes!, SIZES[size]),
     combine: overClasses(),
+    blind: () => nothingDetected(SIZES[size]),
   }),
 })
+
+/** A model that sees nothing finds nothing. */
+function nothingDetected(area: Area): BlindTally {
+  const contributions: number[][] = []
+  return {
+    add({ boxes }) {
+      contributions.push(recordOf({ detected: [], expected: boxes!.expected }, area))
+    },
+    answer: () => ({
+      answer: 'detecting nothing',
+      cure: 'Check that the classes of the data are numbered as the model numbers them (--classes, or id2label of config.json), that boxes of both are in the same unit, and that images are prepared as in training.',
+      contributions,
+    }),
+  }
+}
 
 /** Marks boxes that are expected: −1, class, how many. Others: class, score, for how many levels each of 10 what it is. */
 const EXPECTED = -1
@@ -59,7 +75,7 @@ function recordOf({ detected, expected }: SampleBoxes, area: Area): number[] {
     const kinds = LEVELS.map((level) =>
       matches(overlaps, truths, level).map((at, i) => {
         if (at >= 0) return truths[at]!.isIgnored ? IGNORED : RIGHT
-        return isOutside(areaOf(best[i]!.box)) ? IGNORED : WRONG
+        return isOutside(best[i]!.area ?? areaOf(best[i]!.box)) ? IGNORED : WRONG
       }),
     )
     const counted = truths.filter(({ isIgnored }) => !isIgnored).length

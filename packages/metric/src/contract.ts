@@ -125,7 +125,13 @@ export interface SampleText {
 
 /** Boxes in one image: [x1, y1, x2, y2], in any unit. Of those that are expected, `isCrowd` stands for many things in one, and `area` is that of the thing. Default: no crowd; the area of the box */
 export interface SampleBoxes {
-  readonly detected: readonly { readonly box: Numbers; readonly score: number; readonly class: number }[]
+  readonly detected: readonly {
+    readonly box: Numbers
+    readonly score: number
+    readonly class: number
+    /** In pixels of the image. Default: that of the box */
+    readonly area?: number
+  }[]
   readonly expected: readonly {
     readonly box: Numbers
     readonly class: number

@@ -19,6 +19,7 @@ import type { ModelResult } from './results/results.js'
 import { smallestFigure } from './smallest.js'
 import { explanation, STATE } from './statement.js'
 import { tiles } from './tiles.js'
+import { weightCurveTable } from './weight-curves.js'
 
 /** Everything the page says about one model. */
 export function modelSection(model: ModelResult, index: number, models: readonly ModelResult[]): Markup {
@@ -46,6 +47,7 @@ ${trainingFigure(model)}
 ${removalFigure(model)}
 ${groups(model)}
 ${sparsityFigure(model)}
+${weightCurveTable(model)}
 ${layers(model)}
 ${outputErrorTable(model)}
 ${declined(model)}

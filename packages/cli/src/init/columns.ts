@@ -25,6 +25,8 @@ export interface BoundColumns {
 
 /** Names that labels have, besides those that are known without a word. */
 const LABELS = /^(class|target|outcome|species|category|answer|expected|sentiment|diagnosis|price|.*_label|label_.*|.*_class)$/i
+/** Names of columns with masks beside images. */
+const MASKS = /^(.*_)?(masks?|segmentations?|annotations?)(_.*)?$/i
 const GROUPS = /patient|subject|user|speaker|session|document|customer|group|video|scene|site/i
 
 /** Of questions the subject is what they are about, and not who was examined. */
@@ -81,7 +83,10 @@ function labelOf(others: readonly ColumnGlance[], signature: Signature, features
     others.map(({ name }) => name),
     { inputs: signature.inputs },
   )
-  const one = others.find(({ name }) => name === usual) ?? others.find(({ name }) => LABELS.test(name))
+  const one =
+    others.find(({ name }) => name === usual) ??
+    others.find(({ name }) => LABELS.test(name)) ??
+    others.find(({ name, kind }) => kind === 'images' && MASKS.test(name))
   if (one !== undefined || features === undefined || others.length <= features) return one
   // By habit the label stands last, and sometimes first.
   return others.at(-1)

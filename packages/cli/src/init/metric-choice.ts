@@ -21,6 +21,8 @@ const ACCURACY = metric('accuracy', 'share of samples that are right')
 const BALANCED = metric('balanced-accuracy', 'each class counts the same, however rare')
 const F1 = metric('f1', 'precision and recall of each class')
 const AUC = metric('auc', 'the order of scores, without a threshold')
+const PIXELS = [metric('iou', 'overlap of the pixels of each class'), metric('dice', 'the same, less strict'), ACCURACY] as const
+const BOXES = metric('map', 'precision and recall of boxes, as COCO has them')
 const CHOICES = metric('choice-accuracy', 'share of questions whose likeliest choice is the right one')
 const WORDS = metric('word-f1', 'words in common of what the model writes and what is expected')
 const COSINE = metric('cosine:against=reference', 'how near vectors stay to those of the original model')
@@ -32,10 +34,20 @@ export function metricsFor(pairing: Pairing, label: ColumnGlance | undefined): M
   if (output === undefined) return { metrics: [ACCURACY], doubts: [] }
   const two = pairChoice(pairing, output, label)
   if (two !== undefined) return two
-  const choice = label === undefined ? unlabelled(pairing, output) : labelled(pairing, output, label)
+  const choice = hasBoxes(pairing.glance)
+    ? sure(BOXES)
+    : label === undefined
+      ? unlabelled(pairing, output)
+      : labelled(pairing, output, label)
   const [first, ...others] = choice.metrics
   const doubt = choice.isSure || first === undefined ? [] : [`metric: ${first.name}, ${first.why}${orElse(others)}.`]
   return { output, metrics: choice.metrics, doubts: doubt }
+}
+
+/** Lists of boxes and of their classes, as COCO and torchvision call them. */
+function hasBoxes({ columns }: Pairing['glance']): boolean {
+  const has = (...names: readonly string[]) => columns.some(({ name, kind }) => names.includes(name) && kind === 'lists')
+  return has('bbox', 'boxes') && has('category_id', 'labels')
 }
 
 /** Of two texts a model that encodes them is asked how near they are. Undefined: it is no such model, or the data are none. */
@@ -120,14 +132,13 @@ function isDetector({ outputs }: Signature, shape: ModelValue['shape']): boolean
 function labelled(pairing: Pairing, { shape, type, name }: ModelValue, label: ColumnGlance): Choice {
   const rank = label.shape.length
   if (type === 'string') return writtenChoice(shape, label)
-  if (rank === 2 && label.shape[1] === 5 && shape.length === 3 && isDetector(pairing.signature, shape))
-    return sure(metric('map', 'precision and recall of boxes, as COCO has them'))
+  if (label.kind === 'images') return sure(...PIXELS)
+  if (rank === 2 && label.shape[1] === 5 && shape.length === 3 && isDetector(pairing.signature, shape)) return sure(BOXES)
   if (isVector({ name }) && rank === 0)
     return sure(metric('recall-at-1', 'whether the nearest other vector has the same label'), COSINE)
   if (rank === 0) return scalarChoice(shape, type, label)
   if (rank === shape.length - 1) return sameRank(shape, label)
-  if (shape.length === 4 && rank === 2)
-    return sure(metric('iou', 'overlap of the pixels of each class'), metric('dice', 'the same, less strict'), ACCURACY)
+  if (shape.length === 4 && rank === 2) return sure(...PIXELS)
   if (shape.length === 3 && rank === 1) return tokenChoice(pairing)
   return unsure(ACCURACY, F1)
 }

@@ -20,6 +20,9 @@ const MOST = 20
 export async function searchProject(cwd: string): Promise<ProjectFiles> {
   const find = async (glob: string) => (await globFiles(glob, cwd, OPTIONS)).map((path) => showPath(path, cwd))
   const files = await find('**/*.{npz,npy,csv,tsv,jsonl,parquet,arrow,feather,txt}')
+  files.push(...(await find('**/*.{npz,npy,csv,tsv,jsonl,json,txt}.{gz,zst}')))
+  // Most files of JSON are configs.
+  files.push(...(await find('**/*.json')).filter((path) => JSON_DATA.test(basename(path)) && !CONFIGS.test(basename(path))))
   const media = await find('**/*.{png,jpg,jpeg,webp,wav,PNG,JPG,JPEG,WEBP,WAV}')
   const lists = files.filter((path) => /(^|\/)metadata\.(csv|jsonl|parquet)$/.test(path)).map((path) => dirname(path))
   const parts = files.filter((path) => /-\d+-of-\d+\.(parquet|arrow)$/.test(path)).map((path) => dirname(path))
@@ -37,6 +40,8 @@ export async function searchProject(cwd: string): Promise<ProjectFiles> {
   }
 }
 
+const JSON_DATA = /eval|val|test|dev|train|calib|annotations|instances|coco|data|samples/i
+const CONFIGS = /config|package|token|index|results|\.pare\.|\.plan\.|lock|manifest|schema/i
 const NO_DATA = /^(requirements.*|licen[cs]e.*|readme.*|vocab|merges|labels|classes|robots|CMakeLists|notice.*)\.(txt|csv)$/i
 
 /** How much a name promises evaluation data. */

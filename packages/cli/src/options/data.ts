@@ -1,6 +1,7 @@
 import { LOSSES } from '@pare/autograd/choices'
-import { DATA_FORMATS, METRIC_NAMES, RESAMPLES } from '@pare/evaluate/choices'
+import { DATA_FORMATS, METRIC_NAMES } from '@pare/evaluate/choices'
 import { z } from 'zod'
+import { image } from './image.js'
 import { PRUNING } from './prune.js'
 import { field, shapeOf } from './row.js'
 import { count, metric, oneOf, path } from './schemas.js'
@@ -54,33 +55,6 @@ const classes = field(z.union([path, z.array(z.string().min(1)).min(2)]), {
   default: 'id2label of config.json beside model or data, else what the model names',
 })
 const column = path.describe("the name of a column, or array, of the data, such as 'patient'")
-const side = z.number().int().positive()
-const size = z.union([side, z.tuple([side, side])])
-const channelValues = z.array(z.number()).min(1).max(4)
-const image = field(
-  z.strictObject({
-    size: size.describe('pixels of the shorter side, or [height, width]').exactOptional(),
-    longest: side.describe('pixels that the longer side may have at most, such as 1333').exactOptional(),
-    pad: z
-      .tuple([side, side])
-      .describe('filled up with 0 to the right and below, to [height, width], such as [1333, 1333]')
-      .exactOptional(),
-    crop: size.describe('pixels of the square that is cut out of the middle, or [height, width]').exactOptional(),
-    resample: oneOf(RESAMPLES).exactOptional(),
-    rescale: z.number().describe('what each byte is multiplied by, such as 0.00392156862745098').exactOptional(),
-    mean: channelValues.describe('what is subtracted from each channel, such as [0.485, 0.456, 0.406]').exactOptional(),
-    std: channelValues.describe('what each channel is divided by, such as [0.229, 0.224, 0.225]').exactOptional(),
-    layout: oneOf(['NCHW', 'NHWC']).exactOptional(),
-    channels: oneOf(['rgb', 'bgr']).exactOptional(),
-    orientation: oneOf(['stored', 'upright']).exactOptional(),
-  }),
-  {
-    expected: 'how images become numbers, such as { size: 256, crop: 224, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }',
-    help: 'how images become numbers: size, longest, crop, pad, resample, rescale, mean, std, layout, channels, orientation',
-    default: 'preprocessor_config.json beside model or data; bytes as they are where the model takes bytes',
-  },
-)
-
 /** '1' → 1; 'x=1,y=1' → { x: 1, y: 1 }. */
 function axesOf(text: string): unknown {
   return text.includes('=') ? sizesOf(text) : numberOf(text)

@@ -186,10 +186,10 @@ describe('with a tokenizer', () => {
     await expect(read('other.jsonl', JSON.stringify({ body: words }))).rejects.toThrow("other.jsonl:1: 'text' is missing")
   })
 
-  test('JSON of one piece is refused, with how lines are written, those of boxes too', async () => {
-    const refused = read('t.json', '[{"text": "words"}]')
-    await expect(refused).rejects.toThrow("data of kind '.json' are not read.")
-    await expect(refused).rejects.toHaveProperty('hint', expect.stringContaining('"bbox": [[x, y, width, height], …]'))
+  test('JSON of one piece is read as lines of it are', async () => {
+    const rows = [{ text: words }, { text: words }]
+    const lines = rows.map((row) => JSON.stringify(row)).join('\n')
+    expect(await read('t.json', JSON.stringify(rows))).toEqual(await read('t.jsonl', lines))
   })
 
   test('what is no format is refused, with what is read', async () => {

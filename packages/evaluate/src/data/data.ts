@@ -2,16 +2,16 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, extname } from 'node:path'
 import { PareError, present } from '@pare/onnx'
 import type { DataOptions } from './data-options.js'
-import { arrayDataSet, type DataSet } from './dataset.js'
+import { arrayDataSet, type Batch, type DataSet } from './dataset.js'
 import { entryDataSet, matchNumbered } from './entries.js'
-import { readWhole } from './file.js'
 import { canFill } from './fill.js'
-import { ARRAY_FORMATS, isModule, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
+import { ARRAY_FORMATS, formatOf, isModule, TABLE_FORMATS, TEXT_FORMATS, tableOpener } from './formats.js'
 import { timmConfig } from './images/timm.js'
 import { joinBoxes } from './labels/box-labels.js'
 import { besideFile, classFinder } from './labels/classes.js'
 import type { FindClasses } from './labels/labels.js'
 import { openModule } from './module.js'
+import { readUnpacked, unpackingOf } from './packed.js'
 import { askedDataSet } from './questions/asked-data-set.js'
 import { openExamples } from './questions/examples.js'
 import type { Asking } from './questions/question.js'
@@ -24,7 +24,7 @@ export { UntrustedError } from './rows/inside.js'
 
 const MAX_BYTES = 2 ** 31 - 1
 /** Written in letters, and no prose. */
-const UNREAD = ['.json', '.xml', '.yaml', '.yml', '.html', '.svg']
+const UNREAD = ['.xml', '.yaml', '.yml', '.html', '.svg']
 
 /**
  * Opens evaluation, calibration or training data for a model.
@@ -48,10 +48,10 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   const boundary = { trusted, root: options.workspace ?? folder }
   const folders = [...new Set([...models.map((model) => dirname(model)), folder])]
   const findClasses = classFinder({ models, folders, boundary, ...present({ classes }) })
-  const extension = extname(path).toLowerCase()
-  if (!isFolder && Object.hasOwn(ARRAY_FORMATS, extension))
+  if (!isFolder && Object.hasOwn(ARRAY_FORMATS, formatOf(path)))
     return { ...(await openArrays(path, { ...options, findClasses })), findClasses }
-  const table = isFolder ? await openFolder(path, findClasses) : await openTable(path, options)
+  const table = isFolder ? await openFolder(path, findClasses) : await openTable(path, { ...options, findClasses })
+  if (table.holds === 'boxes' && options.boxLabels === false) throw noLabelsButBoxes(table.name)
   const { importModule: _, maxBytes: __, ...own } = options
   const rows: RowOptions = {
     ...own,
@@ -64,7 +64,22 @@ export async function openData(path: string, options: DataOptions): Promise<Data
       return content && { path: config.path, content }
     },
   }
-  return { ...(await entryDataSet(await rowSource(table, rows), { ...options, findClasses })), findClasses }
+  const source = await rowSource(table, rows)
+  const data = { ...(await entryDataSet(source, { ...options, findClasses })), findClasses }
+  return source.holds === 'masks' ? withMasks(data) : data
+}
+
+/** Samples whose labels are masks. */
+function withMasks({ pick, ...data }: DataSet): DataSet {
+  const marked = (batch: Batch): Batch => ({ ...batch, isMasked: true })
+  return {
+    ...data,
+    holds: 'masks',
+    async *batches(size) {
+      for await (const batch of data.batches(size)) yield marked(batch)
+    },
+    ...(pick && { pick: (samples) => marked(pick(samples)) }),
+  }
 }
 
 /** Rows as what a language model is asked. */
@@ -74,9 +89,8 @@ async function openQuestions(
 ): Promise<DataSet> {
   const { text, trusted, workspace, examples } = options
   const name = basename(path)
-  const extension = extname(path).toLowerCase()
-  if (!isFolder && !Object.hasOwn(TABLE_FORMATS, extension)) {
-    throw new PareError(`${name}: data of kind '${extension}' hold no questions for a language model.`, {
+  if (!isFolder && tableOpener(path) === undefined) {
+    throw new PareError(`${name}: data of kind '${formatOf(path)}' hold no questions for a language model.`, {
       hint: `questions are rows of a table: ${Object.keys(TABLE_FORMATS).join(', ')}.`,
     })
   }
@@ -104,20 +118,24 @@ function noPlaceForExamples(path: string): PareError {
 async function openArrays(path: string, options: DataOptions & { readonly findClasses: FindClasses }): Promise<DataSet> {
   const { inputs, maxBytes = MAX_BYTES, label = 'label' } = options
   const name = basename(path)
-  const bytes = await readWhole(path, maxBytes)
-  const parse = ARRAY_FORMATS[extname(path).toLowerCase()]!
+  const bytes = await readUnpacked(path, maxBytes)
+  const parse = ARRAY_FORMATS[formatOf(path)]!
   const read = await parse({ bytes, name, inputs: inputs.filter((input) => !canFill(input)), label, maxBytes })
   const arrays = options.boxLabels === true ? joinBoxes(read, name) : read
   return arrayDataSet(await matchNumbered(arrays, name, { options }))
 }
 
 /** A table, or a plain text as a table of one document. */
-async function openTable(path: string, { text, maxBytes = MAX_BYTES }: DataOptions): Promise<Table> {
-  const extension = extname(path).toLowerCase()
-  const file = { path, name: basename(path), folder: dirname(path) }
-  if (Object.hasOwn(TABLE_FORMATS, extension)) return await TABLE_FORMATS[extension]!(file)
+async function openTable(
+  path: string,
+  { text, maxBytes = MAX_BYTES, findClasses }: DataOptions & { readonly findClasses?: FindClasses },
+): Promise<Table> {
+  const extension = formatOf(path)
+  const file = { path, name: basename(path), folder: dirname(path), ...present({ findClasses }) }
+  const opener = tableOpener(path)
+  if (opener !== undefined) return await opener(file)
   if (UNREAD.includes(extension) || !(text || isText(extension))) throw unread(path)
-  const content = decodeText(await readWhole(path, maxBytes), path)
+  const content = decodeText(await readUnpacked(path, maxBytes), path)
   if (!text)
     throw new PareError(`${file.name}: text, but no tokenizer is named.`, {
       hint: 'name a tokenizer.json with the tokenizer option.',
@@ -139,7 +157,7 @@ async function openFolder(path: string, findClasses: FindClasses): Promise<Table
   const { chained, contentOf, openClassFolder } = await import('./tables/folder.js')
   const content = await contentOf(path)
   if (content.kind === 'files') return openClassFolder(path, findClasses)
-  const open = (file: string) => TABLE_FORMATS[extname(file).toLowerCase()]!({ path: file, name: basename(file), folder: path })
+  const open = (file: string) => tableOpener(file)!({ path: file, name: basename(file), folder: path, findClasses })
   if (content.kind === 'list') return await open(content.path)
   return chained(basename(path), await Promise.all(content.paths.map(open)))
 }
@@ -150,7 +168,7 @@ function decodeText(bytes: Buffer, path: string): string {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
     if (!text.includes('\0')) return text
   } catch {}
-  if (!isText(extname(path).toLowerCase())) throw unread(path)
+  if (!isText(formatOf(path))) throw unread(path)
   throw new PareError(`${path}: not text in UTF-8.`, {
     hint: `convert it first, for example: iconv -f latin1 -t utf-8 ${basename(path)}`,
   })
@@ -161,19 +179,23 @@ function isText(extension: string): boolean {
   return TEXT_FORMATS.some((each) => each === extension)
 }
 
+function noLabelsButBoxes(name: string): PareError {
+  return new PareError(`${name}: annotations of COCO hold boxes, and no labels of images or pixels.`, {
+    hint: 'measure map; masks are read from PNG files: a folder images and a folder masks with files of the same names.',
+  })
+}
+
+/** Packed in a way that is not unpacked, or as a whole what is read from the middle. */
+const OTHERWISE_PACKED = /\.(gz|tgz|zst|bz2|xz|zip)$/i
+
 function unread(path: string): PareError {
-  const [, inside] = /(\.[a-z]+)\.gz$/i.exec(path) ?? []
-  if (inside !== undefined && Object.hasOwn(TABLE_FORMATS, inside.toLowerCase())) {
-    return new PareError(`${path}: data that are compressed as a whole are not read.`, {
-      hint: `unpack them first: gunzip -k ${basename(path)}`,
+  const kind = extname(path)
+  if (OTHERWISE_PACKED.test(kind)) {
+    return new PareError(`${path}: data that are packed so are not read.`, {
+      hint: `unpack them first: ${unpackingOf(path)} (with gzip and Zstandard what is not packed inside is read: val.csv.gz, val.jsonl.zst).`,
     })
   }
-  if (extname(path).toLowerCase() === '.json') {
-    return new PareError(`${path}: data of kind '.json' are not read.`, {
-      hint: 'write a .jsonl with a JSON object on each line. Of annotations as COCO has them, a line for each image: {"image": "images/1.png", "bbox": [[x, y, width, height], …], "category_id": [0, …], "iscrowd": [0, …]}, with classes as the model numbers them, and boxes in pixels of the size that the model takes.',
-    })
-  }
-  return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
+  return new PareError(`${path}: data of kind '${kind}' are not read.`, {
     hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts).`,
   })
 }

@@ -27,6 +27,8 @@ export interface DataSet {
   readonly tokens?: string
   /** Name of the array that holds the labels, where there is one. */
   readonly labelName?: string
+  /** What labels are that are read from files: classes of pixels, of as many pixels as the input has. Default: they are none */
+  readonly holds?: 'masks'
   /** The columns that say something of the samples besides inputs and labels. Their values are in the batches. */
   readonly columnNames: ColumnNames
   /** The names of the classes in the order of their numbers, where something tells them. Default: nothing does */
@@ -68,6 +70,8 @@ export interface Batch {
   readonly columns?: ColumnValues
   /** [size, …]. */
   readonly label?: NdArray
+  /** Whether labels are masks, to be brought to the size of the output. Default: they are not */
+  readonly isMasked?: boolean
   /** bool[size, seq]: 1 where a token counts as a prediction. Undefined: as the attention mask says. */
   readonly scored?: NdArray
 }

@@ -1,5 +1,6 @@
 import { PareError, present } from '@pare/onnx'
 import { arrayDataSet, type Batch, batchFrom, type DataSet, describeSamples, type Samples } from './dataset.js'
+import type { Placement } from './images/placement.js'
 import { joinBoxes, padBoxes } from './labels/box-labels.js'
 import { type FindClasses, numbered } from './labels/labels.js'
 import { type DataMatch, type Extra, labelNameOf, type MatchOptions, matchArrays } from './match.js'
@@ -14,6 +15,8 @@ export interface SampleEntry {
   readonly arrays: SampleArrays
   /** Values of columns, by name. */
   readonly columns: Readonly<Record<string, string | number>>
+  /** Where its only image went. Default: it has none, or several */
+  readonly placement?: Placement
 }
 
 /** Samples that come one by one. */
@@ -36,6 +39,8 @@ export interface EntrySource {
   readonly pad?: number
   /** Whether they fit into memory. */
   readonly isSmall: boolean
+  /** What labels are that are read from files. Default: they are none */
+  readonly holds?: 'masks'
   readonly notes: readonly string[]
   read(): AsyncIterable<SampleEntry>
 }
@@ -46,16 +51,24 @@ interface EntryOptions extends MatchOptions {
 
 /** A data set of samples that come one by one. Small ones are read at once, and all that is wrong with them is said before anything runs. */
 export async function entryDataSet(source: EntrySource, options: EntryOptions): Promise<DataSet> {
-  const own = options.boxLabels === true ? withBoxes(source) : source
+  const own = options.boxLabels === true ? withBoxes(source, options.findClasses) : source
   return own.isSmall ? await heldDataSet(own, options) : await streamedDataSet(own, options)
 }
 
-/** Entries whose boxes are one array. */
-function withBoxes(source: EntrySource): EntrySource {
+/** Entries whose boxes are one array, where their image is, with numbers of classes that are named. */
+function withBoxes(source: EntrySource, findClasses: FindClasses): EntrySource {
   return {
     ...source,
     async *read() {
-      for await (const entry of source.read()) yield { ...entry, arrays: joinBoxes(entry.arrays, source.name) }
+      for await (const entry of source.read()) {
+        const arrays = new Map(entry.arrays)
+        for (const name of ['labels', 'category_id']) {
+          const classes = arrays.get(name)
+          if (classes !== undefined && isStrings(classes))
+            arrays.set(name, await numbered(classes, `${source.name}: '${name}'`, findClasses))
+        }
+        yield { ...entry, arrays: joinBoxes(arrays, source.name, entry.placement) }
+      }
     },
   }
 }
@@ -183,6 +196,8 @@ export async function matchNumbered(
   const name = labelNameOf([...arrays.keys()], options)
   const label = name === undefined ? undefined : arrays.get(name)
   if (name === undefined || label === undefined) return matchArrays(arrays, where, options, extra)
+  // Corners are no classes.
+  if (options.boxLabels === true && !isStrings(label)) return matchArrays(arrays, where, options, extra)
   if (!isStrings(label)) {
     const numbers = await numbered(label, `${where}: labels '${name}'`, options.findClasses)
     return matchArrays(numbers === label ? arrays : new Map([...arrays, [name, numbers]]), where, options, extra)

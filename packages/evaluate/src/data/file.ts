@@ -36,6 +36,9 @@ export async function readJsonFile(path: string, allow: (path: string) => Promis
   throw new PareError(`${path}: not a JSON object.`, { hint: 'correct it, or take it away.' })
 }
 
+/** A file of data, until it is closed. */
+export type OpenFile = Awaited<ReturnType<typeof openFile>>
+
 /** Opens a file of data to read parts of it. Throws like `readWhole`, but for its size. */
 export async function openFile(path: string) {
   const { handle } = await openRegular(path, 'a file of data').catch((cause: unknown) => {

@@ -11,14 +11,33 @@ export const ARRAY_FORMATS: Readonly<Record<string, Parse>> = {
   '.npy': async (file) => (await import('./arrays/npy.js')).parseOnlyInput(file),
 }
 
+type OpenTable = (file: TableFile) => Promise<Table>
+
 /** Tables by extension, with what opens them: a row is a sample, or a document. */
-export const TABLE_FORMATS: Readonly<Record<string, (file: TableFile) => Promise<Table>>> = {
+export const TABLE_FORMATS: Readonly<Record<string, OpenTable>> = {
   '.csv': async (file) => (await import('./tables/csv.js')).openCsv(file, ','),
   '.tsv': async (file) => (await import('./tables/csv.js')).openCsv(file, '\t'),
   '.jsonl': async (file) => (await import('./tables/jsonl.js')).openJsonLines(file),
+  '.json': async (file) => (await import('./tables/json.js')).openJson(file),
   '.parquet': async (file) => (await import('./tables/parquet.js')).openParquet(file),
   '.arrow': async (file) => (await import('./tables/arrow.js')).openArrow(file),
   '.feather': async (file) => (await import('./tables/arrow.js')).openArrow(file),
+}
+
+/** Tables that are compressed inside, and read from the middle: nothing around them is unpacked. */
+const PACKED_INSIDE = ['.parquet', '.arrow', '.feather']
+const PACKING = /\.(gz|zst)$/i
+
+/** The extension that says how a file is read, in small letters: '.csv' of `val.csv.gz`, too. */
+export function formatOf(path: string): string {
+  const inside = extname(path.replace(PACKING, '')).toLowerCase()
+  return PACKING.test(path) && (inside === '' || PACKED_INSIDE.includes(inside)) ? extname(path).toLowerCase() : inside
+}
+
+/** What opens a file as a table; undefined where it is none. */
+export function tableOpener(path: string): OpenTable | undefined {
+  const format = formatOf(path)
+  return Object.hasOwn(TABLE_FORMATS, format) ? TABLE_FORMATS[format] : undefined
 }
 
 /** Files that folders and tables name. */
@@ -37,14 +56,14 @@ export function isModule(path: string): boolean {
 
 /** Whether a file of this name may hold text, that is read where there is a tokenizer: it is not one of arrays, and no module. */
 export function mayBeText(path: string): boolean {
-  return !Object.hasOwn(ARRAY_FORMATS, extname(path).toLowerCase()) && !isModule(path)
+  return !Object.hasOwn(ARRAY_FORMATS, formatOf(path)) && !isModule(path)
 }
 
 /** Formats that are read and not run. */
 const STILL = [...Object.keys(ARRAY_FORMATS), ...Object.keys(TABLE_FORMATS)]
 
 /** What data may be, as help and messages say it: '.npz, …, .txt, a folder or a module'. */
-export const DATA_FORMATS = `${[...STILL, TEXT_FORMATS[0]].join(', ')}, a folder of images or a module`
+export const DATA_FORMATS = `${[...STILL, TEXT_FORMATS[0]].join(', ')} (also .csv.gz, .jsonl.zst), a folder of images or a module`
 
 /** What to do about data that would be run where that is not trusted. */
 export const UNTRUSTED_HINT = `write it as ${STILL.slice(0, -1).join(', ')} or ${STILL.at(-1)}`

@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises'
-import { basename, dirname, extname } from 'node:path'
-import { readWhole } from './file.js'
-import { IMAGE_FILE, SOUND_FILE, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
+import { basename, dirname } from 'node:path'
+import { formatOf, IMAGE_FILE, SOUND_FILE, TEXT_FORMATS, tableOpener } from './formats.js'
 import { type DataArray, isStrings, numbersOf } from './ndarray.js'
+import { readUnpacked } from './packed.js'
 import { isChoiceRow } from './questions/choice-forms.js'
-import { type PairColumns, pairColumns } from './questions/pair-columns.js'
+import { firstText, type PairColumns, pairColumns } from './questions/pair-columns.js'
 import { isPromptRow } from './questions/prompt-row.js'
 import type { Asking } from './questions/question.js'
-import type { Table } from './tables/table.js'
+import { PANDAS_INDEX, type Table } from './tables/table.js'
 import { isTextNames } from './text/text-fields.js'
 
 /** What a data set looks like, without a model to read it for. */
@@ -41,11 +41,11 @@ const MOST_BYTES = 2 ** 29
 
 /** Looks at the first rows of data; at arrays as a whole, where they have at most 512 MiB. Throws PareError for what is not read at all. */
 export async function glanceAt(path: string): Promise<DataGlance> {
-  const extension = extname(path).toLowerCase()
+  const extension = formatOf(path)
   if ((await stat(path).catch(() => undefined))?.isDirectory()) return await glanceAtFolder(path)
   if (extension === '.npz') {
     const { parseNpz } = await import('./arrays/npz.js')
-    const arrays = parseNpz(await readWhole(path, MOST_BYTES), basename(path), MOST_BYTES)
+    const arrays = parseNpz(await readUnpacked(path, MOST_BYTES), basename(path), MOST_BYTES)
     return { kind: 'arrays', columns: [...arrays].map(([name, array]) => arrayGlance(name, array)), isText: false }
   }
   if (extension === '.npy') return { kind: 'arrays', columns: [], isText: false }
@@ -54,7 +54,7 @@ export async function glanceAt(path: string): Promise<DataGlance> {
 }
 
 async function open(path: string): Promise<Table> {
-  const openFile = TABLE_FORMATS[extname(path).toLowerCase()]
+  const openFile = tableOpener(path)
   if (openFile === undefined) throw new Error(`not a table: ${path}`)
   return await openFile({ path, name: basename(path), folder: dirname(path) })
 }
@@ -79,13 +79,14 @@ async function tableGlance(table: Table): Promise<DataGlance> {
     rows.push(table.header === undefined ? values : Object.fromEntries(Object.entries(values).map(typedCell)))
     if (rows.length === MOST_ROWS) break
   }
-  const names = [...new Set([...(table.header ?? []), ...Object.keys(rows[0] ?? {})])]
+  const names = [...new Set([...(table.header ?? []), ...Object.keys(rows[0] ?? {})])].filter((name) => !PANDAS_INDEX.test(name))
   const columns = columnsOf(rows, names)
   const isNamed = (name: string) => columns.some((column) => column.name === name && column.kind === 'names')
   const isText = names.includes('messages') || isTextNames(isNamed)
   const asking =
     rows[0] === undefined ? undefined : isChoiceRow(rows[0]) ? 'choices' : isPromptRow(rows[0]) ? 'answers' : undefined
-  const pair = pairColumns({ text: isNamed, value: (name) => names.includes(name) })
+  const isTexts = (name: string) => Array.isArray(rows[0]?.[name]) && firstText(rows[0][name]) !== undefined
+  const pair = pairColumns({ text: (name) => isNamed(name) || isTexts(name), value: (name) => names.includes(name) })
   return { kind: 'table', columns, isText, ...(asking !== undefined && !isText && { asking }), ...(pair && { pair }) }
 }
 

@@ -29,7 +29,7 @@ export interface MatchOptions extends ColumnOptions {
   readonly label?: string
   /** Whether labels that are text are answers that are expected, and no names of classes: they become a column. Default: false */
   readonly textLabels?: boolean
-  /** Whether labels are boxes, which may stand in arrays of their own: see `joinBoxes`. Default: false */
+  /** Whether labels are boxes, which may stand in arrays of their own: see `joinBoxes`; false where labels are asked for that are none. Default: nobody asks for labels */
   readonly boxLabels?: boolean
 }
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
-import { basename, dirname, extname } from 'node:path'
-import { IMAGE_FILE, SOUND_FILE, TABLE_FORMATS } from './formats.js'
+import { basename, dirname } from 'node:path'
+import { IMAGE_FILE, SOUND_FILE, tableOpener } from './formats.js'
 import { contentOf } from './tables/folder.js'
 
 /** Rows after which a table that named no file is taken to name none. */
@@ -28,10 +28,10 @@ async function tablesOf(path: string): Promise<readonly string[]> {
     const content = await contentOf(path)
     return content.kind === 'list' ? [content.path] : content.kind === 'tables' ? content.paths : []
   }
-  return Object.hasOwn(TABLE_FORMATS, extname(path).toLowerCase()) ? [path] : []
+  return tableOpener(path) === undefined ? [] : [path]
 }
 
-const open = (path: string) => TABLE_FORMATS[extname(path).toLowerCase()]!({ path, name: basename(path), folder: dirname(path) })
+const open = (path: string) => tableOpener(path)!({ path, name: basename(path), folder: dirname(path) })
 
 function collect(value: unknown, names: Set<string>): void {
   const { path, bytes } = (value ?? {}) as { readonly path?: unknown; readonly bytes?: unknown }

@@ -3,7 +3,7 @@ import { aggregateOf, type Metric } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import { type Batch, type DataSet, firstOf, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
-import { type DataArray, type ElementType, firstNaN, isInteger, isStrings, numbersOf } from '../data/ndarray.js'
+import { type DataArray, type ElementType, firstNaN, isInteger, isStrings, type NdArray, numbersOf } from '../data/ndarray.js'
 import type { ColumnNames } from '../data/rows/columns.js'
 import { judgeBatch } from '../metrics/judged.js'
 import { openRequested } from '../process/encoder-decoder.js'
@@ -31,7 +31,7 @@ export interface FirstLook {
   readonly samples?: number
   /** That were read. */
   readonly read: number
-  /** Of whole numbers, as labels of classes are: how many samples have each of the commonest, the commonest first. */
+  /** Of whole numbers, as labels of classes and masks are: how many samples have each of the commonest, the commonest first. */
   readonly labels?: readonly (readonly [label: number, samples: number])[]
   /** Milliseconds that the model takes for one sample, in batches as they will be. */
   readonly msPerSample?: number
@@ -207,9 +207,19 @@ async function readThrough(data: DataSet, { size, view, end, runningEnd, judge }
 
 const MOST_LABELS = 12
 
-function countLabels({ label, size }: Batch, labels: Map<number, number>): void {
+function countLabels({ label, size, isMasked }: Batch, labels: Map<number, number>): void {
+  if (label !== undefined && isMasked === true) return countMasks(label, size, labels)
   if (label === undefined || label.data.length !== size) return
   const values = numbersOf(label)
   if (!values.every(Number.isInteger)) return
   for (const value of values) labels.set(value, (labels.get(value) ?? 0) + 1)
+}
+
+/** In how many masks each class is. What lies beyond an image is none. */
+function countMasks(label: NdArray, size: number, labels: Map<number, number>): void {
+  const values = numbersOf(label)
+  const each = values.length / size
+  for (let i = 0; i < size; i++)
+    for (const value of new Set(values.subarray(i * each, (i + 1) * each)))
+      if (value !== -100) labels.set(value, (labels.get(value) ?? 0) + 1)
 }

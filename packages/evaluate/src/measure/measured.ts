@@ -1,3 +1,5 @@
+import { basename } from 'node:path'
+import type { Metric } from '@pare/metric'
 import { PareError, present } from '@pare/onnx'
 import { type DataOptions, openData } from '../data/data.js'
 import type { Batch } from '../data/dataset.js'
@@ -24,9 +26,11 @@ export async function openMeasured(model: Session, request: EvaluateRequest, imp
   const reads = (kind: 'text' | 'boxes') => metrics.some(({ needs }) => needs.read === kind)
   const data = await openData(request.data, {
     ...dataOptions(request, model),
-    ...{ textLabels: reads('text'), boxLabels: reads('boxes') },
+    textLabels: reads('text'),
+    ...present({ boxLabels: reads('boxes') || (metrics.some(({ needs }) => needs.against !== 'reference') ? false : undefined) }),
     ...present({ asking, importModule, start: model.pair?.start }),
   })
+  if (data.holds === 'masks') refuseTargets(metrics, request.data)
   const labelled = (batch: Batch) => (reads('text') ? withTextLabel(batch, data.labelName) : batch)
   return { metrics, output, asking, data, labelled }
 }
@@ -53,6 +57,18 @@ function dataOptions(request: EvaluateRequest, model: Session): DataOptions {
     ...present({ mixture: request.mixture }),
     ...present({ image: request.image, workspace: request.workspace, writing: request.writing, examples: request.examples }),
   }
+}
+
+/** Images that a model should give are no classes of pixels. */
+function refuseTargets(metrics: readonly Metric[], path: string): void {
+  const odd = metrics.find(({ needs }) => needs.read === 'values' && needs.against !== 'reference')
+  if (odd === undefined) return
+  throw new PareError(
+    `${basename(path)}: images as labels are masks, the class of each pixel, and ${odd.name} compares numbers.`,
+    {
+      hint: 'measure iou or dice; or write the images that are expected as arrays into an .npz.',
+    },
+  )
 }
 
 /** Answers that are expected are a column of text; metrics find them where labels are. */

@@ -13,7 +13,8 @@ import { readTokens, tokenProblems } from './tokens.js'
 import { readValues, valueProblems } from './values.js'
 
 /** The samples of the batch for each of the metrics. Throws one PareError with everything that they lack. */
-export function judgeBatch(outcome: BatchOutcome, metrics: readonly Metric[]): ReadableSample[][] {
+export function judgeBatch(whole: BatchOutcome, metrics: readonly Metric[]): ReadableSample[][] {
+  const outcome = whole.batch.isMasked === true ? withFittedMasks(whole) : whole
   const { output, batch } = outcome
   if (!(output.shape[0]! >= batch.size)) {
     throw new PareError(
@@ -34,6 +35,31 @@ export function judgeBatch(outcome: BatchOutcome, metrics: readonly Metric[]): R
     )
   }
   return readers.map((reader) => (typeof reader === 'function' ? reader() : []))
+}
+
+/** Masks in the size of the output, by the nearest pixel, where that has fewer or more than the input: [samples, classes, height, width], or without classes. */
+function withFittedMasks(outcome: BatchOutcome): BatchOutcome {
+  const { output, batch } = outcome
+  const label = batch.label!
+  const [samples, height, width] = label.shape as [number, number, number]
+  const [high, wide] = sizeOfPlanes(output.shape, [height, width])
+  if (high === height && wide === width) return outcome
+  const data = new Int32Array(samples * high * wide)
+  for (let i = 0; i < samples; i++)
+    for (let y = 0; y < high; y++)
+      for (let x = 0; x < wide; x++) {
+        const [row, column] = [Math.floor(((y + 0.5) * height) / high), Math.floor(((x + 0.5) * width) / wide)]
+        data[(i * high + y) * wide + x] = Number(label.data[(i * height + row) * width + column])
+      }
+  return { ...outcome, batch: { ...batch, label: { type: 'int32', shape: [samples, high, wide], data } } }
+}
+
+/** Height and width of an output of pixels, whichever axis counts the classes: the pair that is as much higher than wide as the input. */
+function sizeOfPlanes(shape: readonly number[], [height, width]: readonly [number, number]): readonly [number, number] {
+  if (shape.length === 3) return [shape[1]!, shape[2]!]
+  const pairs = [[shape[2]!, shape[3]!] as const, [shape[1]!, shape[2]!] as const]
+  const isLike = ([high, wide]: readonly [number, number]) => Math.abs((high * width) / (wide * height) - 1) < 0.05
+  return shape.length === 4 ? (pairs.find(isLike) ?? [height, width]) : [height, width]
 }
 
 /** Reads the batch, or says what keeps it from being read. */

@@ -2,7 +2,7 @@
 export const pageStyle = `
 :root {
   --page: #f4f5f7; --card: #fff; --ink: #16191f; --soft: #5a6472; --line: #dde1e7; --wash: #f4f6f8;
-  --bar: #3f63d8; --bar-strong: #1f3fa8; --bar-before: #0f1f57; --track: #e4e8f0; --overall: #16191f; --link: #2448b8;
+  --bar: #3f63d8; --bar-strong: #1f3fa8; --bar-before: #0f1f57; --track: #e4e8f0; --overall: #16191f; --link: #2448b8; --heat: #c2410c;
   --pass: #116932; --pass-wash: #e6f4ea; --pass-line: #b5dcc1;
   --fail: #ae1f16; --fail-wash: #fcebe9; --fail-line: #f0bfb9;
   --incomplete: #835300; --incomplete-wash: #fdf2da; --incomplete-line: #ecd29a;
@@ -12,7 +12,7 @@ export const pageStyle = `
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0d1014; --card: #161a20; --ink: #e8ebf0; --soft: #9ba6b5; --line: #2a3039; --wash: #1b2027;
-    --bar: #6f93ff; --bar-strong: #b3c7ff; --bar-before: #dfe7ff; --track: #282f3a; --overall: #e8ebf0; --link: #9db6ff;
+    --bar: #6f93ff; --bar-strong: #b3c7ff; --bar-before: #dfe7ff; --track: #282f3a; --overall: #e8ebf0; --link: #9db6ff; --heat: #f2884b;
     --pass: #5bcb8a; --pass-wash: #10261a; --pass-line: #1f4a31;
     --fail: #ff938a; --fail-wash: #311615; --fail-line: #5e2a26;
     --incomplete: #efb84e; --incomplete-wash: #2a1f08; --incomplete-line: #574313;
@@ -144,6 +144,7 @@ thead button:hover::after { opacity: 1; }
 [aria-sort] button { color: var(--ink); }
 [aria-sort=ascending] button::after { content: "↑"; opacity: 1; }
 [aria-sort=descending] button::after { content: "↓"; opacity: 1; }
+.heat { float: left; width: 14px; height: 14px; margin: 5px 10px 0 24px; border-radius: 3px; overflow: hidden; } .heat { background: var(--wash); } .heat rect { fill: var(--heat); } .heat.nearest { outline: 2px solid var(--ink); outline-offset: 1px; }
 .meter { width: 64px; height: 8px; margin-right: 10px; border-radius: 4px; overflow: hidden; }
 .share { display: inline-block; min-width: 4.2em; }
 .track { fill: var(--track); }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { advice } from '../advice/fields.js'
 import { breakdownFields } from '../breakdown/fields.js'
 import { bytes, count, number } from './numbers.js'
-import { search } from './searches.js'
+import { search, weightCurve } from './searches.js'
 import { smallestSearch } from './smallest-fields.js'
 import { BLOCKS, blocks, mixedParts, training } from './trainings.js'
 import { demand, drop, limits, metricName, resolution, verdict } from './verdict-fields.js'
@@ -116,6 +116,10 @@ export const modelResult = z.object({
     .optional()
     .describe('whether what was cut computes what it would with the same units multiplied by 0; for cut models'),
   searches: z.array(search).optional().describe('how shares of weights were searched, in the order of the steps'),
+  curves: z
+    .array(weightCurve)
+    .optional()
+    .describe('measured curves by which zeros were spread over weights (--allocation curves.json)'),
   repair: z
     .object({ batchNormalizations: count, matched: count, refit: count, notes: z.array(z.string()) })
     .optional()

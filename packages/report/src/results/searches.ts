@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { count } from './numbers.js'
 
+/** What a weight costs when it alone is pruned. */
+export const weightCurve = z.object({
+  id: z.string(),
+  points: z.array(z.object({ sparsity: z.number(), loss: z.number() })).describe('ascending, from nothing pruned on'),
+})
+
 /** How the shares of weights were searched. */
 export const search = z.object({
   around: z.enum(['fisher', 'uniform']).describe('the shares that the levels lie around'),

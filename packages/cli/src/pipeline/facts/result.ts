@@ -20,6 +20,7 @@ import { bytesOf } from './facts.js'
 import type { PairScores } from './pair-scores.js'
 import { proofOf } from './proof-facts.js'
 import { nothingRemoved } from './removed-units.js'
+import { weightCurves } from './weight-curves.js'
 
 type ModelResult = RunResults['models'][number]
 
@@ -96,7 +97,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...(pruned?.calibration !== undefined && {
       calibration: structuredClone(pruned.calibration) as NonNullable<ModelResult['calibration']>,
     }),
-    ...(pruned !== undefined && pruningOf(pruned, cwd)),
+    ...(pruned !== undefined && { ...pruningOf(pruned, cwd), ...weightCurves(task.steps) }),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
     steps: [
       ...(smallest === undefined ? [] : [`searched: ${describeSmallest(smallest)}`]),

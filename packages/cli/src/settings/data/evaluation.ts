@@ -1,6 +1,5 @@
-import { extname } from 'node:path'
 import type { ChildOptions, EvaluateRequest, Metric, MetricModules } from '@pare/evaluate'
-import { METRIC_NAMES, mayBeText } from '@pare/evaluate/choices'
+import { formatOf, METRIC_NAMES, mayBeText } from '@pare/evaluate/choices'
 import type { Demand, Limits, MetricTraits } from '@pare/gate'
 import { present } from '@pare/onnx'
 import type { ModelFolder } from '../../folder/model-folder.js'
@@ -185,7 +184,7 @@ async function readMetrics(
   { place, model, tokenizer, data }: { place: string; model: string; tokenizer: string | undefined; data: string | undefined },
   check: Check,
 ): Promise<MetricSettings | undefined> {
-  const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
+  const isText = data !== undefined && (tokenizer === undefined ? formatOf(data) === '.txt' : mayBeText(data))
   if (setting === undefined) return metricSettings([isText ? 'perplexity' : 'accuracy'], place, check)
   const metrics = await Promise.all(
     (Array.isArray(setting) ? setting : [setting]).map((one) => writtenMetric(one, { place, model }, check)),

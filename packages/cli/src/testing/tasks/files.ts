@@ -22,12 +22,24 @@ export function npz(arrays: Readonly<Record<string, SavedTraining>>): Uint8Array
 
 /** A PNG of RGB bytes, row by row. */
 export function png(width: number, rgb: readonly number[]): Uint8Array {
-  const height = rgb.length / 3 / width
+  return storedPng(width, rgb, 3)
+}
+
+/** A PNG of greys, row by row: the class of each pixel. */
+export function mask(width: number, classes: readonly number[]): Uint8Array {
+  return storedPng(width, classes, 1)
+}
+
+function storedPng(width: number, bytes: readonly number[], channels: 1 | 3): Uint8Array {
+  const height = bytes.length / channels / width
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
-  header.set([8, 2, 0, 0, 0], 8)
-  const rows = Array.from({ length: height }, (_, y) => [0, ...rgb.slice(y * width * 3, (y + 1) * width * 3)]).flat()
+  header.set([8, channels === 3 ? 2 : 0, 0, 0, 0], 8)
+  const rows = Array.from({ length: height }, (_, y) => [
+    0,
+    ...bytes.slice(y * width * channels, (y + 1) * width * channels),
+  ]).flat()
   const parts = [chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.from(rows))), chunk('IEND', Buffer.alloc(0))]
   return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...parts])
 }

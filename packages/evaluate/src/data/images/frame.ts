@@ -1,12 +1,12 @@
 import type { Size } from './image-steps.js'
 import { type Raster, type Resample, resize } from './resize.js'
 
-/** A part of an image, of a size; what lies outside of the image is 0. */
+/** A part of an image, of a size; what lies outside of the image is 0, or another byte. */
 export function windowOf(
   { data, width, height, channels }: Raster,
-  { size, top, left }: { readonly size: Size; readonly top: number; readonly left: number },
+  { size, top, left, fill = 0 }: { readonly size: Size; readonly top: number; readonly left: number; readonly fill?: number },
 ): Raster {
-  const result = new Uint8ClampedArray(size.width * size.height * channels)
+  const result = new Uint8ClampedArray(size.width * size.height * channels).fill(fill)
   for (let y = Math.max(0, -top); y < size.height && y + top < height; y++) {
     const from = Math.max(0, left)
     const until = Math.min(width, left + size.width)
@@ -42,8 +42,14 @@ export function shrunk(image: Raster, frame: Size, resample: Resample): Raster {
 /** In the middle of a frame of 0; an image that is larger stays as it is. */
 export function filledAround(image: Raster, frame: Size): Raster {
   const size = { height: Math.max(frame.height, image.height), width: Math.max(frame.width, image.width) }
-  const half = (side: number) => -Math.floor(side / 2) || 0
-  return windowOf(image, { size, top: half(size.height - image.height), left: half(size.width - image.width) })
+  const [left, top] = middleOf(image, frame)
+  return windowOf(image, { size, top: -top || 0, left: -left || 0 })
+}
+
+/** Where an image begins that is put into the middle of a frame; one that is larger begins where it does. */
+export function middleOf(image: Size, frame: Size): readonly [left: number, top: number] {
+  const half = (side: number) => Math.floor(Math.max(0, side) / 2)
+  return [half(frame.width - image.width), half(frame.height - image.height)]
 }
 
 /** Filled up to the right and below with its mirror image: to the next multiple that is larger. */

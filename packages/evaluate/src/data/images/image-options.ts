@@ -6,6 +6,8 @@ export interface ImageOptions {
   readonly size?: number | readonly [height: number, width: number]
   /** What the longer side may have at most, where `size` is that of the shorter. Default: any */
   readonly longest?: number
+  /** Resized to fit into a square of this side, or [height, width], and put into the middle of grey (114), as Ultralytics prepares images for YOLO. Default: it is not */
+  readonly letterbox?: number | readonly [height: number, width: number]
   /** Filled up with 0 to the right and below, after mean and deviation: [height, width]. Default: nothing is filled up */
   readonly pad?: readonly [height: number, width: number]
   /** Cut out of the middle: a square, or [height, width]. Default: nothing is cut */

@@ -28,6 +28,8 @@ export interface Thumbnail {
 /** What is done with each image, all of it decided. */
 export interface ImageSteps {
   readonly resize?: Resize
+  /** The largest that fits into this, in the middle of grey, in the place of a size: YOLO's. */
+  readonly letterbox?: Size
   readonly resample: Resample
   readonly crop?: Size
   /** Whether the middle is where torchvision has it: half of what is cut off rounded to an even number of pixels. Default: rounded down, as transformers have it */

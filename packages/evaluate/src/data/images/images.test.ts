@@ -78,8 +78,8 @@ describe('a folder', () => {
     const other = read(tree('other', { 'cat/a.HEIC': 'x', 'dog/b.bmp': 'x' }))
     await expect(other).rejects.toThrow(/other: 2 files in formats that are not read: \.bmp, \.heic\.$/)
     await expect(other).rejects.toHaveProperty('hint', expect.stringContaining('mogrify -format png'))
-    const masks = read(tree('masks', { 'images/a.png': square, 'masks/a.png': square }))
-    await expect(masks).rejects.toThrow('belong together file by file, and are no classes: images, masks')
+    const masks = read(tree('masks', { 'images/a.png': square, 'masks/a.png': square, 'labels/a.png': square }))
+    await expect(masks).rejects.toThrow('belong together file by file, and are no classes: images, labels, masks')
     const some = await read(tree('some', { 'cat/a.png': square, 'dog/b.png': square, 'dog/c.gif': 'x' }))
     expect(some.notes.at(-1)).toBe('1 of the files in some are not read: .gif')
     await expect(read(tree('mixed', { 'a.png': square, 'cat/a.png': square }))).rejects.toThrow(
@@ -281,13 +281,24 @@ describe('WAV', () => {
 
   test('channels are averaged, and 16 bits lie between −1 and 1', () => {
     expect(decodeWav(wav(16000, 2, Int16Array.of(16384, 0, -32768, -32768)), 'x')).toEqual({
-      rate: 16000,
+      ...{ rate: 16000, channels: 2 },
       data: Float32Array.of(0.25, -1),
     })
     expect(() => decodeWav(wav(16000, 1, Int16Array.of(1, 2)).subarray(0, 46), 'x')).toThrow(
       'x: the WAV file is cut short: 2 of 4 bytes of sound.',
     )
     expect(() => decodeWav(Buffer.from('hello'), 'x')).toThrow('x: not a WAV file')
+  })
+
+  test('that sounds have several channels is said before anything runs', async () => {
+    const config = { 'preprocessor_config.json': '{"sampling_rate": 16000}' }
+    const stereo = await read(tree('stereo', { ...config, 'yes/a.wav': wav(16000, 2, Int16Array.of(16384, 0)) }), {
+      inputs: [wave],
+    })
+    expect(stereo.notes).toContain('sounds have 2 channels, such as stereo/yes/a.wav: the model is given their mean')
+    expect([...(stereo.inputs.input_values!.data as Float32Array)]).toEqual([0.25])
+    const mono = await read(tree('mono', { ...config, 'yes/a.wav': wav(16000, 1, Int16Array.of(16384, 0)) }), { inputs: [wave] })
+    expect(mono.notes.join()).not.toContain('channels')
   })
 
   test('another rate than the model takes is refused, and so is one that is not known', async () => {

@@ -2,11 +2,12 @@ import { PareError } from '@pare/onnx'
 import type { ModelValue } from '../model-value.js'
 import { type DataArray, describe, type Elements, type ElementType, isInteger, STORAGE } from '../ndarray.js'
 import { decodeImage, type Pixels } from './decode.js'
-import { filledAround, mirrored, shrunk, turnedFor, windowOf } from './frame.js'
+import { filledAround, middleOf, mirrored, shrunk, turnedFor, windowOf } from './frame.js'
 import type { ImageOptions } from './image-options.js'
 import type { ImageSteps, Size } from './image-steps.js'
+import { type Placement, placed, scaled, shifted } from './placement.js'
 import { roundedToEven } from './processors.js'
-import { type Raster, resize } from './resize.js'
+import { type Raster, type Resample, resize } from './resize.js'
 import { resizedSize } from './steps.js'
 
 /** Makes the input of a model of the bytes of an image. */
@@ -16,6 +17,8 @@ export interface ImageArrays {
   readonly array: DataArray
   /** bool[height, width]: 1 where the image is, and 0 where it was filled up. */
   readonly mask: DataArray
+  /** Where points of the image lie in it. */
+  readonly placement: Placement
 }
 
 /** The input of detectors that says where an image is. */
@@ -55,7 +58,7 @@ export function imageReader(
   }
   return async (bytes, where) => {
     const pixels = await decodeImage(bytes, { where, orientation: options?.orientation })
-    const sized = toSize(rasterOf(pixels, layout.channels), steps)
+    const { image: sized, placement } = toSize(rasterOf(pixels, layout.channels), steps)
     const frame = frameOf(sized, { pad: steps?.pad, layout, where })
     checkSize(frame, layout, { where, input })
     const mask = new Uint8Array(frame.width * frame.height)
@@ -63,6 +66,7 @@ export function imageReader(
     return {
       array: arrayOf(sized, { frame, layout, type, ...(steps && { steps }) }),
       mask: { type: 'bool', shape: [frame.height, frame.width], data: mask },
+      placement,
     }
   }
 }
@@ -102,19 +106,58 @@ function rasterOf({ data, width, height }: Pixels, channels: number): Raster {
   return { width, height, channels, data: result }
 }
 
-function toSize(image: Raster, steps: ImageSteps | undefined): Raster {
-  if (steps === undefined) return image
-  const { thumbnail, mirror, crop, resample } = steps
-  const upright = thumbnail?.turns ? turnedFor(image, thumbnail.within) : image
-  const resized = steps.resize === undefined ? upright : resize(upright, resizedSize(upright, steps.resize), resample)
-  const fitted = thumbnail?.shrinks ? shrunk(resized, thumbnail.within, resample) : resized
-  const sized = thumbnail?.fills ? filledAround(fitted, thumbnail.within) : fitted
-  const cut = crop === undefined ? sized : centerCrop(sized, crop, steps.roundsCrop === true ? roundedToEven : Math.floor)
-  return mirror === undefined ? cut : mirrored(cut, mirror)
+/** An image on its way, and where its points are. */
+interface PlacedImage {
+  readonly image: Raster
+  readonly placement: Placement
 }
 
-function centerCrop(image: Raster, size: Size, half: (side: number) => number): Raster {
-  return windowOf(image, { size, top: half((image.height - size.height) / 2), left: half((image.width - size.width) / 2) })
+function toSize(image: Raster, steps: ImageSteps | undefined): PlacedImage {
+  const whole = { image, placement: placed(image) }
+  if (steps === undefined) return whole
+  const { thumbnail, mirror, crop, resample } = steps
+  if (steps.letterbox !== undefined) return letterboxed(whole, steps.letterbox, resample)
+  const upright = thumbnail?.turns ? turned(whole, thumbnail.within) : whole
+  const resized =
+    steps.resize === undefined
+      ? upright
+      : withSize(upright, resize(upright.image, resizedSize(upright.image, steps.resize), resample))
+  const fitted = thumbnail?.shrinks ? withSize(resized, shrunk(resized.image, thumbnail.within, resample)) : resized
+  const sized = thumbnail?.fills ? filled(fitted, thumbnail.within) : fitted
+  const cut = crop === undefined ? sized : centerCrop(sized, crop, steps.roundsCrop === true ? roundedToEven : Math.floor)
+  return mirror === undefined ? cut : { ...cut, image: mirrored(cut.image, mirror) }
+}
+
+function withSize({ image: from, placement }: PlacedImage, image: Raster): PlacedImage {
+  return { image, placement: scaled(placement, from, image) }
+}
+
+function turned({ image, placement }: PlacedImage, frame: Size): PlacedImage {
+  const upright = turnedFor(image, frame)
+  return { image: upright, placement: { ...placement, isTurned: upright !== image } }
+}
+
+/** What Ultralytics fills up with. */
+const GREY = 114
+
+/** The largest that fits, in the middle; what is left over of an odd number is to the right and below. */
+function letterboxed(whole: PlacedImage, frame: Size, resample: Resample): PlacedImage {
+  const { width, height } = whole.image
+  const scale = Math.min(frame.height / height, frame.width / width)
+  const size = { width: Math.max(1, roundedToEven(width * scale)), height: Math.max(1, roundedToEven(height * scale)) }
+  const { image, placement } = withSize(whole, resize(whole.image, size, resample))
+  const [left, top] = [Math.floor((frame.width - size.width) / 2), Math.floor((frame.height - size.height) / 2)]
+  return { image: windowOf(image, { size: frame, left: -left, top: -top, fill: GREY }), placement: shifted(placement, left, top) }
+}
+
+function filled({ image, placement }: PlacedImage, frame: Size): PlacedImage {
+  const [left, top] = middleOf(image, frame)
+  return { image: filledAround(image, frame), placement: shifted(placement, left, top) }
+}
+
+function centerCrop({ image, placement }: PlacedImage, size: Size, half: (side: number) => number): PlacedImage {
+  const [left, top] = [half((image.width - size.width) / 2), half((image.height - size.height) / 2)]
+  return { image: windowOf(image, { size, top, left }), placement: { ...shifted(placement, -left, -top), cut: size } }
 }
 
 const MOST_PIXELS = 2 ** 26

@@ -15,10 +15,15 @@ export function stepsOf(
 ): ImageSteps | undefined {
   const stated = config && stepsOfConfig(config.content, config.path)
   if (options === undefined) return stated
-  const { size, longest, crop, pad, resample, rescale, mean, std, channels } = options
+  const { size, longest, crop, pad, letterbox, resample, rescale, mean, std, channels } = options
   if (longest !== undefined && typeof size !== 'number') {
     throw new PareError(`image: longest is ${longest}, and size does not say how long the shorter side is.`, {
       hint: 'write { size: 800, longest: 1333 }, or leave longest out.',
+    })
+  }
+  if (letterbox !== undefined && (size ?? pad ?? crop) !== undefined) {
+    throw new PareError('image: letterbox says both the size and how it is filled up, beside size, pad or crop.', {
+      hint: 'write { letterbox: 640 }, or leave letterbox out.',
     })
   }
   return {
@@ -28,6 +33,7 @@ export function stepsOf(
       resize: typeof size === 'number' ? { shortest: size, ...present({ longest }) } : sizeFrom(size),
     }),
     ...(pad !== undefined && { pad: sizeFrom(pad) }),
+    ...(letterbox !== undefined && { letterbox: sizeFrom(letterbox) }),
     ...(crop !== undefined && { crop: sizeFrom(crop) }),
     ...(channels !== undefined && { isBgr: channels === 'bgr' }),
     from: stated === undefined ? 'as they are said' : `${stated.from}, and what is said besides`,

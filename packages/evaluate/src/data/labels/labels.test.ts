@@ -51,7 +51,9 @@ test('true is 1 and false 0 in text as in what has types', async () => {
 
 test('labels that name masks say how masks are given', async () => {
   const refused = labelsOf(put(folder, 'masks.csv', 'x,label\n0,masks/1.png\n0,masks/2.png\n'))
-  await expect(refused).rejects.toThrow("labels 'label' are files of images: masks/1.png, masks/2.png. Masks are not read")
+  await expect(refused).rejects.toThrow(
+    "labels 'label' are files of images: masks/1.png, masks/2.png. Masks are read beside one image",
+  )
   await expect(refused).rejects.toHaveProperty('hint', expect.stringContaining('label [N, height, width]'))
 })
 

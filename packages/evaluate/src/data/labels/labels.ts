@@ -47,8 +47,8 @@ function renumbered(label: NdArray, where: string, setting: readonly string[] | 
   const data = BigInt64Array.from(label.data as ArrayLike<number | bigint>, (value) => {
     const number = numbers.get(Number(value))
     if (number !== undefined) return BigInt(number)
-    // A place that does not count stays one.
-    if (Number(value) === -100) return -100n
+    // A place that does not count stays one: 255 among pixels.
+    if (Number(value) === -100 || (label.shape.length > 2 && Number(value) === 255)) return BigInt(value)
     throw new PareError(`${where}: ${value} is not among the classes ${listed(setting)} (as they are said).`, {
       hint: 'correct the label, or say all classes in the order of the outputs of the model: --classes 1,2,3.',
     })
@@ -71,9 +71,12 @@ function asNumber(name: string, count: number): number | undefined {
 function noClasses({ data }: StringArray, where: string): PareError {
   const names = [...new Set(data)].filter((name) => name !== IGNORED).sort()
   if (names.every((name) => IMAGE_FILE.test(name))) {
-    return new PareError(`${where} are files of images: ${listed(names)}. Masks are not read from files.`, {
-      hint: 'write images and masks as arrays into one .npz: the input by its name [N, channels, height, width], and label [N, height, width] with the class of each pixel, 255 where it does not count.',
-    })
+    return new PareError(
+      `${where} are files of images: ${listed(names)}. Masks are read beside one image that is the input of the model.`,
+      {
+        hint: 'name the image in a column of its own; or write images and masks as arrays into one .npz: the input by its name [N, channels, height, width], and label [N, height, width] with the class of each pixel, 255 where it does not count.',
+      },
+    )
   }
   return new PareError(`${where} are names, and which class of the model each is, is not known: ${listed(names)}.`, {
     hint: `say them in the order of the model's outputs: --classes ${names.slice(0, 3).join(',')}${names.length > 3 ? ',…' : ''} (in a config, evaluate: { classes: [...] }), or put a config.json with id2label beside the model.`,

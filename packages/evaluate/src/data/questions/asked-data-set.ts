@@ -13,6 +13,7 @@ import { openTokenizer } from '../text/tokenizer.js'
 import { choiceEntry } from './choice-entries.js'
 import { promptEncoder } from './encode.js'
 import type { Examples } from './examples.js'
+import { NEGATIVES } from './pair-columns.js'
 import { pairEntries } from './pair-entries.js'
 import { promptEntries } from './prompt-entries.js'
 import type { AskedEntry, Asking, WritingOptions } from './question.js'
@@ -64,7 +65,12 @@ export async function askedDataSet(table: Table, options: AskedOptions): Promise
   const longest = (held ?? (await reader.entries(head))).reduce((most, { length }) => Math.max(most, length), 1)
   return {
     ...present({ samples: held?.length ?? (options.asking === 'answers' ? undefined : table.rows) }),
-    ...{ ignored: [], notes: notesOf(held, options.asking), tokens: tokens.name, columnNames },
+    ...{
+      ignored: [],
+      notes: [...negativesNote(head, options.asking), ...notesOf(held, options.asking)],
+      tokens: tokens.name,
+      columnNames,
+    },
     ...(options.asking === 'answers' && { mostAtOnce: PROMPTS_AT_ONCE }),
     ...{ sampleSize: longest, sampleShapes: { [tokens.name]: [longest] } },
     async *batches(size) {
@@ -130,6 +136,11 @@ async function all<Entry>(entries: AsyncIterable<Entry>): Promise<readonly Entry
   const held: Entry[] = []
   for await (const entry of entries) held.push(entry)
   return held
+}
+
+function negativesNote({ values }: Row, asking: Asking): readonly string[] {
+  const own = asking === 'pairs' ? Object.keys(values).filter((name) => NEGATIVES.test(name)) : []
+  return own.length === 0 ? [] : [`${own.join(', ')} are not looked at: each second text is sought among those of all rows`]
 }
 
 function notesOf(held: readonly AskedEntry[] | undefined, asking: Asking): readonly string[] {

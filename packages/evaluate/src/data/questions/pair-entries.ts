@@ -2,7 +2,7 @@ import { PareError, present } from '@pare/onnx'
 import type { Row } from '../tables/table.js'
 import type { TextOptions } from '../text/text-options.js'
 import type { OpenTokenizer } from '../text/tokenizer.js'
-import { ENCODED, pairColumns } from './pair-columns.js'
+import { ENCODED, firstText, pairColumns } from './pair-columns.js'
 import type { AskedEntry } from './question.js'
 
 interface PairEncoding {
@@ -14,10 +14,10 @@ interface PairEncoding {
   readonly text: Pick<TextOptions, 'prompts' | 'lowerCase'>
 }
 
-/** Reads rows as two texts, as the first row is. Of a text that is too long the end is left out; what the tokenizer puts behind a text stays behind it. */
+/** Reads rows as two texts, as the first row is; of a list of texts the first. Of a text that is too long the end is left out; what the tokenizer puts behind a text stays behind it. */
 export function pairEntries(head: Row, { opened, length, label, text: { prompts = {}, lowerCase = false } }: PairEncoding) {
   const columns = pairColumns({
-    text: (name) => typeof head.values[name] === 'string',
+    text: (name) => firstText(head.values[name]) !== undefined,
     value: (name) => head.values[name] !== undefined,
   })
   if (columns === undefined) {
@@ -73,8 +73,8 @@ function commonEnd(one: readonly number[], other: readonly number[]): number {
 }
 
 function textIn(row: Row, name: string): string {
-  const text = row.values[name]
-  if (typeof text === 'string') return text
+  const text = firstText(row.values[name])
+  if (text !== undefined) return text
   throw new PareError(`${row.where}: no text '${name}', and the rows before have one.`, { hint: 'give each row both texts.' })
 }
 

@@ -5,6 +5,8 @@ export interface Sound {
   readonly rate: number
   /** f32[frames], one channel, between −1 and 1. */
   readonly data: Float32Array
+  /** In the file. */
+  readonly channels: number
 }
 
 const [INTEGERS, FLOATS, EXTENSIBLE] = [1, 3, 0xfffe] as const
@@ -41,7 +43,8 @@ export function decodeWav(bytes: Uint8Array, where: string): Sound {
       const frames = Math.floor(size / (width * format.channels))
       if (read === undefined || format.channels === 0)
         throw damaged(`sound of kind ${format.kind} with ${format.bits} bits is not read`)
-      return { rate: format.rate, data: meanOfChannels({ frames, channels: format.channels }, (i) => read(start + i * width)) }
+      const { rate, channels } = format
+      return { rate, channels, data: meanOfChannels({ frames, channels }, (i) => read(start + i * width)) }
     }
     at = start + size + (size % 2)
   }

@@ -1,7 +1,9 @@
+import { open as openFile } from 'node:fs/promises'
 import { type Table as Columns, columnFromArray, dictionary, int32, tableFromColumns, tableToIPC, utf8 } from '@uwdata/flechette'
 import { expect, test } from 'vitest'
 import { put, temporaryFolder } from '../../fixture.test.files.js'
 import { openArrow } from './arrow.js'
+import { arrowMessages } from './arrow-messages.js'
 
 const folder = temporaryFolder()
 const ROWS = 10
@@ -29,6 +31,22 @@ test.each(['stream', 'file'] as const)('a %s is read batch by batch, as often as
     )
     expect(rows[9]?.where).toBe(`${format}.arrow: row 10`)
   }
+})
+
+test('a stream may replace a dictionary: each batch has the one before it', async () => {
+  const messages = async (names: readonly string[]) => {
+    const bytes = tableToIPC(tableFromColumns({ name: columnFromArray([...names], dictionary(utf8())) }), { format: 'stream' })!
+    const handle = await openFile(put(folder, 'part.arrow', bytes), 'r')
+    const all = await arrowMessages(handle, bytes.length)
+    await handle.close()
+    return all.map(({ start, bytes: length }) => bytes.subarray(start, start + length))
+  }
+  const [one, other] = [await messages(['cat', 'dog', 'cat']), await messages(['fox', 'owl', 'owl'])]
+  const end = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0)
+  const table = await open('replaced.arrow', Buffer.concat([...one, ...other.slice(1), end]))
+  const names = []
+  for await (const { values } of table.read()) names.push(values.name)
+  expect(names).toEqual(['cat', 'dog', 'cat', 'fox', 'owl', 'owl'])
 })
 
 test.each(['stream', 'file'] as const)('a %s that is cut short is told', async (format) => {

@@ -40,10 +40,14 @@ async function* rowsOf(file: TableFile, messages: readonly ArrowMessage[]): Asyn
     })
     return new Uint8Array(buffer as ArrayBuffer)
   }
-  const held = await Promise.all(messages.filter(({ kind }) => kind === 'schema' || kind === 'dictionary').map(bytesOf))
+  const described = messages.filter(({ kind }) => kind === 'schema' || kind === 'dictionary')
+  const held = await Promise.all(described.map(async (message) => ({ ...message, bytes: await bytesOf(message) })))
+  // A stream may replace a dictionary between two batches; in a file those that are added to may stand anywhere.
+  const isStream = messages[0]?.start === 0
   let first = 0
   for (const message of messages.filter(({ kind }) => kind === 'rows')) {
-    const columns = await parse(Buffer.concat([...held, await bytesOf(message), END]), file.name)
+    const before = held.filter(({ start }) => !isStream || start < message.start).map(({ bytes }) => bytes)
+    const columns = await parse(Buffer.concat([...before, await bytesOf(message), END]), file.name)
     for (let i = 0; i < columns.numRows; i++)
       yield { where: `${file.name}: row ${first + i + 1}`, values: plainRow(columns.get(i) as Record<string, unknown>) }
     first += columns.numRows

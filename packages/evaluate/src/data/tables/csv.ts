@@ -1,7 +1,9 @@
+import { Readable } from 'node:stream'
 import { PareError } from '@pare/onnx'
 import { parse } from 'csv-parse'
 import { openFile } from '../file.js'
-import type { Row, Table, TableFile } from './table.js'
+import { bytesOf, unpackedSize } from '../packed.js'
+import { type Row, SMALL_BYTES, type Table, type TableFile } from './table.js'
 
 /** No row is longer: a quotation mark that is never closed would take all of the file for one. */
 const MOST_ROW_BYTES = 2 ** 26
@@ -14,8 +16,7 @@ const INDEX = /^(Unnamed: 0)?$/
  * tabs that it has.
  */
 export async function openCsv(file: TableFile, usual: ',' | '\t'): Promise<Table> {
-  await using opened = await openFile(file.path)
-  const { size: bytes } = await opened.handle.stat()
+  const bytes = await unpackedSize(file.path, SMALL_BYTES)
   const delimiter = await delimiterOf(file, usual)
   const rows = rowsOf(file, delimiter)
   const first = await rows.next()
@@ -60,7 +61,7 @@ async function* rowsOf({ path, name }: TableFile, delimiter: string): AsyncGener
   await using file = await openFile(path)
   const options = { bom: true, skip_empty_lines: true, trim: true, delimiter, max_record_size: MOST_ROW_BYTES }
   const parser = parse(options)
-  const source = file.handle.createReadStream({ start: 0, autoClose: false })
+  const source = Readable.from(bytesOf(file, path))
   source.on('error', (error) => parser.destroy(error))
   try {
     for await (const row of source.pipe(parser)) yield row as string[]

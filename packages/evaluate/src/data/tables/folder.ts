@@ -5,8 +5,8 @@ import { IMAGE_FILE, SOUND_FILE } from '../formats.js'
 import { type FindClasses, listed } from '../labels/labels.js'
 import type { Row, Table } from './table.js'
 
-/** What lists the files of a folder, as `datasets` has it. */
-const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet']
+/** What lists the files of a folder, as `datasets` and Roboflow have it. */
+const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet', '_annotations.coco.json']
 /** Folders that are parts of a data set, and no classes. */
 const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'test', 'testing']
 
@@ -16,7 +16,7 @@ const OTHER_FORMATS = /\.(gif|bmp|tiff?|heic|heif|avif|jfif|jp2|ppm|pgm|mp3|flac
 const PARTNERS = /^(masks?|labels?|labels?_?ids|annotations?|segmentation(class|s)?|seg|gt|ground_?truth|targets?)$/i
 const IMAGES = /^(images?|imgs?|jpegimages|inputs?|rgb)$/i
 
-/** Files that a folder holds: a list of files with what belongs to them, tables that follow each other, or folders of files, one for each class. */
+/** Files that a folder holds: a list of files with what belongs to them, tables that follow each other, or folders of files, one for each class or one of images and one of masks. */
 export type FolderContent =
   | { readonly kind: 'list'; readonly path: string }
   | { readonly kind: 'tables'; readonly paths: readonly string[] }
@@ -74,7 +74,11 @@ export async function openClassFolder(folder: string, findClasses: FindClasses):
     ...perClass.flatMap((one) => one.others),
     ...entries.map(({ name }) => name).filter((name) => OTHER_FORMATS.test(name)),
   ]
-  if (folders.length > 1 && folders.every((name) => IMAGES.test(name) || PARTNERS.test(name))) throw partners(folder, folders)
+  if (folders.length > 1 && folders.every((name) => IMAGES.test(name) || PARTNERS.test(name))) {
+    const [images, partners] = [folders.filter((name) => IMAGES.test(name)), folders.filter((name) => PARTNERS.test(name))]
+    if (images.length === 1 && partners.length === 1) return await openPairs(folder, images[0]!, partners[0]!)
+    throw unpaired(folder, folders)
+  }
   const classes = perClass.filter(({ files }) => files.length > 0)
   if (classes.length === 0 && loose.length === 0) throw emptyFolder(folder, { names: entries.map(({ name }) => name), others })
   if (classes.length > 0 && loose.length > 0)
@@ -99,6 +103,51 @@ export async function openClassFolder(folder: string, findClasses: FindClasses):
       for (const values of rows) yield { where: `${shown}/${values.path}`, values }
     },
   }
+}
+
+/** What stands behind the name of an image in that of its mask, besides nothing. */
+const MASK_SUFFIX = /[-_.](masks?|labels?|labelids|segmentation|seg|gt|annotation)$/i
+const stemOf = (path: string) => path.slice(0, path.length - extname(path).length)
+
+/** Images and their masks, by the names of the files. Throws PareError where one lacks the other. */
+async function openPairs(folder: string, images: string, partners: string): Promise<Table> {
+  const shown = basename(folder)
+  const filesIn = async (name: string) =>
+    (await readdir(join(folder, name), { recursive: true })).map((file) => file.split('\\').join('/'))
+  const [own, theirs] = await Promise.all([filesIn(images), filesIn(partners)])
+  const masks = new Map(theirs.filter(isMask).map((file) => [stemOf(file), file]))
+  for (const [stem, file] of [...masks]) {
+    const plain = stem.replace(MASK_SUFFIX, '')
+    if (!masks.has(plain)) masks.set(plain, file)
+  }
+  const files = own.filter((file) => IMAGE_FILE.test(file) && isData(file)).sort()
+  const lone = files.filter((file) => !masks.has(stemOf(file)))
+  if (files.length === 0)
+    throw emptyFolder(join(folder, images), { names: own, others: own.filter((file) => OTHER_FORMATS.test(file)) })
+  if (lone.length > 0) {
+    const unread = theirs.filter((file) => !isMask(file))
+    throw new PareError(
+      `${folder}: ${lone.length} of ${files.length} images have no mask of their name in ${partners}, ${images}/${lone[0]} for one${masks.size === 0 && unread.length > 0 ? `; it holds ${unread[0]}` : ''}.`,
+      { hint: `expected ${partners}/${stemOf(lone[0]!)}.png, or ${stemOf(lone[0]!)}_mask.png, for ${images}/${lone[0]}.` },
+    )
+  }
+  const rows = files.map((file) => ({ path: `${images}/${file}`, label: `${partners}/${masks.get(stemOf(file))}` }))
+  const stray = new Set(masks.values()).size - new Set(rows.map(({ label }) => label)).size
+  const notes = [
+    `${files.length} images of ${shown}/${images} are paired with the masks of ${shown}/${partners} by their names`,
+    ...(stray > 0 ? [`${stray} of the masks in ${shown}/${partners} belong to no image`] : []),
+  ]
+  return {
+    ...{ name: shown, folder, bytes: Number.POSITIVE_INFINITY, rows: rows.length, notes },
+    async *read(): AsyncGenerator<Row> {
+      for (const values of rows) yield { where: `${shown}/${values.path}`, values }
+    },
+  }
+}
+
+/** Of a mask in another format its reader says what to do. */
+function isMask(path: string): boolean {
+  return IMAGE_FILE.test(path) && isData(path)
 }
 
 async function numbering(
@@ -127,9 +176,9 @@ function formatsOf(files: readonly string[]): string {
   return listed([...new Set(files.map((file) => extname(file).toLowerCase()))].sort())
 }
 
-function partners(folder: string, names: readonly string[]): PareError {
+function unpaired(folder: string, names: readonly string[]): PareError {
   return new PareError(`${folder}: its folders belong together file by file, and are no classes: ${listed(names)}.`, {
-    hint: 'of masks, write an .npz with the input by its name [N, channels, height, width] and label [N, height, width], the class of each pixel; of boxes, a .jsonl with a line for each image: its path as image, boxes and labels.',
+    hint: 'expected one folder images and one folder masks, with PNG files of the same names; of boxes, annotations of COCO or a .jsonl with a line for each image: its path as image, boxes and labels.',
   })
 }
 

@@ -1,30 +1,25 @@
 import { PareError, parseJson } from '@pare/onnx'
 import { openFile } from '../file.js'
-import type { Row, Table, TableFile } from './table.js'
+import { bytesOf, unpackedSize } from '../packed.js'
+import { type Row, SMALL_BYTES, type Table, type TableFile } from './table.js'
 
 /** No line is longer. */
 const MOST_LINE_CHARACTERS = 2 ** 28
 
 /** A JSON object on each line. It is streamed; empty lines are passed over. */
 export async function openJsonLines(file: TableFile): Promise<Table> {
-  await using opened = await openFile(file.path)
-  const { size: bytes } = await opened.handle.stat()
+  const bytes = await unpackedSize(file.path, SMALL_BYTES)
   return { name: file.name, folder: file.folder, bytes, read: () => rowsOf(file) }
 }
 
 async function* rowsOf({ path, name }: TableFile): AsyncGenerator<Row> {
   await using file = await openFile(path)
-  const source = file.handle.createReadStream({ start: 0, autoClose: false })
   let line = 0
-  try {
-    for await (const text of linesOf(source, name)) {
-      line++
-      const row = text.trim()
-      const where = `${name}:${line}`
-      if (row !== '') yield { where, values: parseObject(row, where) }
-    }
-  } finally {
-    source.destroy()
+  for await (const text of linesOf(bytesOf(file, path), name)) {
+    line++
+    const row = text.trim()
+    const where = `${name}:${line}`
+    if (row !== '') yield { where, values: parseObject(row, where) }
   }
 }
 

@@ -1,3 +1,5 @@
+import type { FindClasses } from '../labels/labels.js'
+
 /** A table whose rows are read from the first to the last, as often as asked, and never all at once. */
 export interface Table {
   /** As messages call it: the name of its file. */
@@ -12,6 +14,8 @@ export interface Table {
   readonly header?: readonly string[]
   /** For people: how classes are numbered, what is left out. */
   readonly notes?: readonly string[]
+  /** What belongs to a row instead of a label. Default: a label, or nothing */
+  readonly holds?: 'boxes'
   read(): AsyncIterable<Row>
 }
 
@@ -28,7 +32,12 @@ export interface TableFile {
   readonly path: string
   readonly name: string
   readonly folder: string
+  /** Finds the classes of the model, for formats that number classes themselves. Default: there is no model */
+  readonly findClasses?: FindClasses
 }
+
+/** What pandas calls its numbers of rows in Parquet and Arrow, where rows were chosen or sorted. */
+export const PANDAS_INDEX = /^__index_level_\d+__$/
 
 /** What is smaller is read at once: then all that is wrong is said before anything runs, and samples can be had in any order. */
 export const SMALL_BYTES = 2 ** 26

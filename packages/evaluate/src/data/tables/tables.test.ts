@@ -53,6 +53,24 @@ const arrow = tableToIPC(
   }),
   { format: 'file' },
 )!
+const indexed = (index: string) =>
+  new Uint8Array(
+    parquetWriteBuffer({
+      columnData: [
+        { name: 'a', data: [0, 2], type: 'DOUBLE' },
+        { name: 'b', data: [1, 3], type: 'DOUBLE' },
+        { name: 'label', data: [0, 1], type: 'INT32' },
+        { name: index, data: [17n, 4n], type: 'INT64' },
+      ],
+    }),
+  )
+
+test('the numbers of rows that pandas keeps are no feature', async () => {
+  const [batch] = await read(put(folder, 'index.parquet', indexed('__index_level_0__')))
+  expect(batch!.inputs.x).toEqual(array('float32', [2, 2], [0, 1, 2, 3]))
+  await expect(read(put(folder, 'odd.parquet', indexed('c')))).rejects.toThrow('3 columns (a, b, c)')
+})
+
 const written = (delimiter: string) =>
   `x[0],x[1],label,site\n${[0, 1, 2, 3, 4].map((i) => [2 * i, 2 * i + 1, i, 'ababc'[i]].join(',')).join('\n')}\n`.replaceAll(
     ',',

@@ -14,6 +14,7 @@ export const PAIRS: readonly (readonly [string, string])[] = [
   ['question', 'sentence'],
   ['question', 'passage'],
   ['query', 'document'],
+  ['query', 'passage'],
 ]
 
 /** What a row of text is read by. Of conversations, completions and instructions only the answers count. */

@@ -56,7 +56,7 @@ export const yoloForm: BoxForm = (outcome) => {
         const score = scoreAt(from, one)
         if (!(score >= YOLO.least)) continue
         const centred = [0, 1, 2, 3].map((index) => values[from + index * field]!)
-        boxes.push({ box: cornersOf(centred, units), score, class: one })
+        boxes.push({ box: cornersOf(centred, units(sample)), score, class: one })
       }
     }
     return suppressed(boxes, YOLO)
@@ -98,7 +98,7 @@ export const detrForm: BoxForm = (outcome) => {
   return (sample) => {
     const boxOf = (query: number) => {
       const at = (sample * queries + query) * 4
-      return cornersOf(fields.subarray(at, at + 4), units)
+      return cornersOf(fields.subarray(at, at + 4), units(sample))
     }
     const rowOf = (query: number) => scores.subarray((sample * queries + query) * width, (sample * queries + query + 1) * width)
     if (isSoftmax)
