@@ -1,6 +1,7 @@
 import { type Analysis, analyse, applyPlan, type Criterion, makePlan, type Structure } from '@pare/core'
 import { type Model, modelBytes, readAll, withTensors } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
+import { structureLaw } from './contract-law.js'
 import { tinyModels } from './tiny-models.js'
 
 /** The laws every structure that masks obeys, on every tiny model it finds something in. */
@@ -8,6 +9,8 @@ export function testStructure(make: () => Structure): void {
   const { name, sparsity: fixed } = make()
   describe.each(Object.entries(tinyModels))(`structure ${name} on %s`, (_, model) => {
     const findings = () => make().find(analyse(model()))
+
+    structureLaw(make, async () => analyse(model()))
 
     test('groups have ids of their own, the same every time', () => {
       const ids = findings().groups.map(({ id }) => id)

@@ -1,5 +1,5 @@
-import { blamed, type PluginOrigin, pluginFault } from '@pare/onnx'
-import type { Analysis, Findings, Group, Pattern, Structure } from '../contract/contract.js'
+import { blamed, type Members, type PluginOrigin, pluginFault, refuseStray } from '@pare/onnx'
+import type { Analysis, DeclinedPart, Findings, Group, MaskGroup, Pattern, Permuting, Structure } from '../contract/contract.js'
 import { shown } from './guard-criterion.js'
 import { isGuarded, withMembers } from './with-members.js'
 
@@ -8,6 +8,8 @@ export function guardStructure(structure: Structure, origin: PluginOrigin): Stru
   if (isGuarded(structure)) return structure
   const { kind = 'mask' } = structure
   if (!KINDS.includes(kind)) throw pluginFault(origin, { problem: `its kind is ${shown(kind)}`, expected: KINDS.join(' or ') })
+  refuseStray(origin, { what: 'it', value: structure, members: STRUCTURE })
+  refuseStray(origin, { what: 'permute', value: structure.permute, members: PERMUTING })
   return withMembers(structure, {
     find(analysis) {
       const before = idsOf(analysis)
@@ -18,6 +20,19 @@ export function guardStructure(structure: Structure, origin: PluginOrigin): Stru
       return findings
     },
   })
+}
+
+const STRUCTURE: Members<Structure> = {
+  ...{ name: true, kind: true, sparsity: true, pattern: true, permute: true, find: true },
+}
+const PERMUTING: Members<Permuting> = { operations: true, seconds: true }
+const FINDINGS: Members<Findings> = { groups: true, declined: true }
+const MASK_GROUP: Members<MaskGroup> = { kind: true, id: true, weight: true, pattern: true }
+const DECLINED: Members<DeclinedPart> = { id: true, structure: true, reason: true }
+const PATTERN_MEMBERS: { readonly [Kind in Pattern['kind']]: Members<Extract<Pattern, { readonly kind: Kind }>> } = {
+  free: { kind: true },
+  nm: { kind: true, n: true, m: true },
+  tile: { kind: true, rows: true, columns: true },
 }
 
 const KINDS: readonly string[] = ['mask', 'cut']
@@ -31,16 +46,30 @@ interface Finding {
   readonly origin: PluginOrigin
 }
 
-function checkFindings(findings: Findings, { analysis, kind, origin }: Finding): void {
+function checkFindings(findings: Findings, finding: Finding): void {
+  const { origin } = finding
   const { groups, declined } = (findings ?? {}) as Partial<Findings>
   if (!Array.isArray(groups) || !Array.isArray(declined))
     throw pluginFault(origin, { problem: `find gave ${shown(findings)}`, expected: '{ groups: […], declined: […] }' })
+  refuseStray(origin, { what: 'what find gave', value: findings, members: FINDINGS })
+  checkGroups(groups as readonly Group[], finding)
+  for (const part of declined as readonly DeclinedPart[]) {
+    if (typeof part?.id !== 'string' || typeof part?.reason !== 'string' || part.reason === '')
+      throw pluginFault(origin, {
+        problem: `find declined ${shown(part)}`,
+        expected: 'an id and a reason that the user can read',
+      })
+    refuseStray(origin, { what: `what find declined, '${part.id}',`, value: part, members: DECLINED })
+  }
+}
+
+function checkGroups(groups: readonly Group[], { analysis, kind, origin }: Finding): void {
   const fault = (group: Group, problem: string, expected: string) =>
     pluginFault(origin, { problem: `find gave a group '${group?.id}' ${problem}`, expected })
   const weights = new Set(analysis.weights.map(({ id }) => id))
   const units = new Map([...analysis.coupled, ...analysis.blocks, ...analysis.parts].map((group) => [group.id, group.units]))
   const ids = new Set<string>()
-  for (const group of groups as readonly Group[]) {
+  for (const group of groups) {
     if (typeof group?.id !== 'string') throw fault(group, `without an id: ${shown(group)}`, 'a text that is the same every time')
     if (ids.has(group.id)) throw fault(group, 'twice', 'an id of its own for each')
     ids.add(group.id)
@@ -56,15 +85,18 @@ function checkFindings(findings: Findings, { analysis, kind, origin }: Finding):
       continue
     }
     if (!weights.has(group.weight?.id)) throw fault(group, 'with a weight of its own making', 'one of analysis.weights')
-    if (!PATTERNS.includes(group.pattern?.kind))
-      throw fault(group, `with the pattern ${shown(group.pattern)}`, `a kind of ${PATTERNS.join(', ')}`)
+    refuseStray(origin, { what: `group '${group.id}'`, value: group, members: MASK_GROUP })
+    checkPattern(group, origin)
   }
-  const unsaid = declined.find((one) => typeof one?.id !== 'string' || typeof one?.reason !== 'string' || one.reason === '')
-  if (unsaid !== undefined)
-    throw pluginFault(origin, {
-      problem: `find declined ${shown(unsaid)}`,
-      expected: 'an id and a reason that the user can read',
-    })
 }
 
-const PATTERNS: readonly Pattern['kind'][] = ['free', 'nm', 'tile']
+function checkPattern({ id, pattern }: MaskGroup, origin: PluginOrigin): void {
+  if (!PATTERNS.includes(pattern?.kind))
+    throw pluginFault(origin, {
+      problem: `find gave a group '${id}' with the pattern ${shown(pattern)}`,
+      expected: `a kind of ${PATTERNS.join(', ')}`,
+    })
+  refuseStray(origin, { what: `the pattern of group '${id}'`, value: pattern, members: PATTERN_MEMBERS[pattern.kind] })
+}
+
+const PATTERNS = Object.keys(PATTERN_MEMBERS) as readonly Pattern['kind'][]

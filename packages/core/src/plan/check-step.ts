@@ -3,6 +3,7 @@ import type { Criterion, MaskCriterion, Pattern, Solver, UnitCriterion } from '.
 import { checkAllocation } from '../select/allocation-options.js'
 import { limitsOf, refuseUnitOptions } from '../select/unit-options.js'
 import type { Budget, ElementTarget, PruneStep, Target, UnitTarget } from './plan.js'
+import { refuseStrayMembers } from './step-members.js'
 
 /** A step for a structure that cuts. */
 export type CuttingStep = PruneStep & { readonly target: UnitTarget; readonly criterion: Criterion | UnitCriterion }
@@ -15,6 +16,7 @@ export type MaskedStep = PruneStep & { readonly criterion: MaskCriterion }
 
 /** Throws PareError where what a step says does not go together, or is impossible, as far as that shows before a model is read. */
 export function checkStep(step: PruneStep): void {
+  refuseStrayMembers(step)
   checkRefit(step)
   if (isMasked(step)) checkMasked(step)
   else if (step.structure.kind === 'cut') cuttingStep(step)
