@@ -1,4 +1,4 @@
-import { PareError, type Pattern, type Solution, type Solver, type Statistic, type WeightProblem } from '@pare/core'
+import { type CommonPattern, PareError, type Solution, type Solver, type Statistic, type WeightProblem } from '@pare/core'
 import { randomStream, reference, trace } from '@pare/core/backends'
 import { describe, expect, test } from 'vitest'
 import { criterionLaw } from './contract-law.js'
@@ -82,7 +82,7 @@ const COLUMNS = 12
 const SAMPLES = 64
 
 interface ProblemShape {
-  readonly pattern: Pattern
+  readonly pattern: CommonPattern
   readonly zeros: number
 }
 

@@ -87,7 +87,10 @@ describe('a fault of a structure', () => {
     ],
     [element(whole.replace('weight.id', "'same'")), "find gave a group 'same' twice; an id of its own for each"],
     [element(whole.replace('weight,', 'weight: { ...weight, id: 7 },')), "find gave a group 'a' with a weight of its own making"],
-    [element(whole.replace('free', 'ring')), `find gave a group 'a' with the pattern {"kind":"ring"}; a kind of free, nm, tile`],
+    [
+      element(whole.replace('free', 'ring')),
+      `find gave a group 'a' with the pattern {"kind":"ring"}; a kind of free, nm, tile, own`,
+    ],
     [
       element(whole.replace("'mask'", "'coupled'")),
       `find gave a group 'a' of kind 'coupled'; 'mask', as the structure's kind is,`,
@@ -238,7 +241,8 @@ describe('a fault of what comes with Pare is told with its name, too, and as one
   /** Lists that can be looked at once, which is what checks do before a structure finds something. */
   const analysis = () => {
     const looks = new Set<PropertyKey>()
-    const target = { weights: [], coupled: [], blocks: [], parts: [], obstacles: [], notEligible: [] }
+    const graph = { nodes: [], inputs: [], outputs: [], initializers: [] }
+    const target = { graph: graph as never, weights: [], coupled: [], blocks: [], parts: [], obstacles: [], notEligible: [] }
     return new Proxy(target, {
       get(lists, key) {
         if (looks.has(key)) throw new TypeError('no list')

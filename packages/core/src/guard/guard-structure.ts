@@ -1,5 +1,16 @@
 import { blamed, type Members, type PluginOrigin, pluginFault, refuseStray } from '@pare/onnx'
-import type { Analysis, DeclinedPart, Findings, Group, MaskGroup, Pattern, Permuting, Structure } from '../contract/contract.js'
+import type {
+  Analysis,
+  DeclinedPart,
+  Findings,
+  Group,
+  MaskGroup,
+  OwnPattern,
+  Pattern,
+  PatternProblem,
+  Permuting,
+  Structure,
+} from '../contract/contract.js'
 import { shown } from './guard-criterion.js'
 import { isGuarded, withMembers } from './with-members.js'
 
@@ -17,7 +28,7 @@ export function guardStructure(structure: Structure, origin: PluginOrigin): Stru
       if (idsOf(analysis) !== before)
         throw pluginFault(origin, { problem: 'find changed the analysis that it was given', expected: 'a list of its own' })
       checkFindings(findings, { analysis, kind, origin })
-      return findings
+      return { ...findings, groups: guardedGroups(findings.groups, { isFixed: structure.sparsity !== undefined, origin }) }
     },
   })
 }
@@ -33,12 +44,17 @@ const PATTERN_MEMBERS: { readonly [Kind in Pattern['kind']]: Members<Extract<Pat
   free: { kind: true },
   nm: { kind: true, n: true, m: true },
   tile: { kind: true, rows: true, columns: true },
+  own: { kind: true, keep: true },
 }
 
 const KINDS: readonly string[] = ['mask', 'cut']
 
-const idsOf = ({ weights, coupled, blocks, parts }: Analysis) =>
-  JSON.stringify([weights, coupled, blocks, parts].map((all) => all.map(({ id }) => id)))
+const idsOf = ({ graph, weights, coupled, blocks, parts }: Analysis) =>
+  JSON.stringify([
+    ...[weights, coupled, blocks, parts].map((all) => all.map(({ id }) => id)),
+    graph.nodes.map(({ name, op, inputs, outputs }) => [name, op, inputs, outputs]),
+    [graph.inputs, graph.outputs, graph.initializers].map((all) => all.map(({ name }) => name)),
+  ])
 
 interface Finding {
   readonly analysis: Analysis
@@ -97,6 +113,50 @@ function checkPattern({ id, pattern }: MaskGroup, origin: PluginOrigin): void {
       expected: `a kind of ${PATTERNS.join(', ')}`,
     })
   refuseStray(origin, { what: `the pattern of group '${id}'`, value: pattern, members: PATTERN_MEMBERS[pattern.kind] })
+}
+
+/** The groups, with what patterns of the structure's own choose checked. */
+function guardedGroups(
+  groups: readonly Group[],
+  { isFixed, origin }: { readonly isFixed: boolean; readonly origin: PluginOrigin },
+): readonly Group[] {
+  const guards = new Map<OwnPattern['keep'], OwnPattern>()
+  return groups.map((group) => {
+    if (group.kind !== 'mask' || group.pattern.kind !== 'own') return group
+    const { keep } = group.pattern
+    if (guards.size > 0 && !guards.has(keep))
+      throw pluginFault(origin, {
+        problem: `find gave group '${group.id}' another pattern of its own than the groups before it`,
+        expected: 'the same object for all',
+      })
+    const pattern = guards.get(keep) ?? {
+      kind: 'own',
+      keep: (problem) => keptBy(group.pattern as OwnPattern, problem, { isFixed, origin }),
+    }
+    guards.set(keep, pattern)
+    return { ...group, pattern }
+  })
+}
+
+/** What a pattern keeps of a weight: of a fixed sparsity, as many as it does. */
+function keptBy(
+  pattern: OwnPattern,
+  problem: PatternProblem,
+  { isFixed, origin }: { readonly isFixed: boolean; readonly origin: PluginOrigin },
+): Uint8Array {
+  const { weight, rows, columns, zeros } = problem
+  const fault = (problem: string, expected: string) =>
+    pluginFault(origin, { problem: `keep gave '${weight.id}' ${problem}`, expected })
+  const kept: unknown = blamed(origin, 'keep', () => pattern.keep(problem))
+  if (!(kept instanceof Uint8Array) || kept.length !== rows * columns)
+    throw fault(kept instanceof Uint8Array ? `${kept.length} numbers` : shown(kept), `a Uint8Array of ${rows * columns}`)
+  let going = 0
+  for (let i = 0; i < kept.length; i++) {
+    if (kept[i]! > 1) throw fault(`${kept[i]} at element ${i}`, '1 where it stays and 0 where it goes')
+    going += 1 - kept[i]!
+  }
+  if (!isFixed && going > zeros) throw fault(`${going} zeros`, `at most ${zeros}`)
+  return kept
 }
 
 const PATTERNS = Object.keys(PATTERN_MEMBERS) as readonly Pattern['kind'][]
