@@ -85,6 +85,12 @@ describe('pare run --reuse', () => {
     expect((await folder.files()).filter((name) => name.includes('manifest'))).toEqual([])
   }, 120_000)
 
+  it('is refused a file', async () => {
+    await using folder = await prepared()
+    const { exitCode, stderr } = await run(folder, 'run --reuse model.onnx')
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--reuse model.onnx is a file; a folder was expected.')])
+  })
+
   it.each([['--shard 1/2'], ['--workers 2']])('does not go with %s', async (option) => {
     await using folder = await prepared()
     const { exitCode, stderr } = await run(folder, `run --reuse kept ${option}`)

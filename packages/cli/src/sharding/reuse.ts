@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { copyFile, mkdir, rm, utimes } from 'node:fs/promises'
+import { copyFile, mkdir, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { formatDuration } from '@pare/gate'
 import { present } from '@pare/onnx'
@@ -14,6 +14,7 @@ import { attempt, chooseSmallest, endModel, examine, type ModelRun, type RunPlac
 import type { ModelOutcome } from '../pipeline/facts/result.js'
 import { type OpenedRun, type RunOptions, type RunOutcome, runModels } from '../pipeline/run.js'
 import type { Task } from '../settings/tasks.js'
+import { usage } from '../terminal/failure.js'
 import { packageVersion } from '../terminal/version.js'
 import { damageOf, findShards, nextAttempt, OUTCOMES, RECORDINGS, RESULTS, writeManifest, writeOutcome } from './blob.js'
 import { mergeModel, type TakenPiece } from './merge-run.js'
@@ -31,6 +32,11 @@ export interface ReuseOptions extends RunOptions {
 export function runReusing({ reuse, ...options }: ReuseOptions): Promise<RunOutcome> {
   return runModels(options, async (opened) => {
     const store = resolve(opened.work.cwd, reuse)
+    if ((await stat(store).catch(() => undefined))?.isDirectory() === false)
+      throw usage(
+        `pare run: --reuse ${reuse} is a file; a folder was expected.`,
+        'name a folder, such as --reuse .pare; it need not be there yet',
+      )
     // What modules yield is asked once for all models.
     const yields = new Map<string, Promise<string>>()
     return async (task, place, work) => {
