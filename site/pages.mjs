@@ -156,7 +156,7 @@ export function groupsOf(pages) {
     })
   const all = (pattern) => take([...left.keys()].filter((address) => pattern.test(address)))
   const named = [
-    ['Begin', () => take(['index', 'docs', 'tasks', 'pruning-step-by-step', 'recipes', 'glossary'])],
+    ['Begin', () => take(['index', 'docs', 'gallery', 'tasks', 'pruning-step-by-step', 'recipes', 'glossary'])],
     ['How to', () => take(['calibration', 'language-models', 'many-machines', 'security'])],
     ['Commands and Action', () => take(['packages/cli', 'packages/action', 'packages/report', 'packages/gate'])],
     ['What is supported', () => take(['support', 'language-support', 'test-models', 'bench'])],

@@ -30,9 +30,10 @@ const apart = {
   './webp.mjs': { packages: ['@cwasm/webp'], code: "export { decode } from '@cwasm/webp'" },
   './jinja.mjs': { packages: ['@huggingface/jinja'], code: "export { Template } from '@huggingface/jinja'" },
   './toolkit.mjs': {
-    packages: ['@actions/core', '@actions/artifact', '@actions/github', '@actions/tool-cache', 'tar'],
+    packages: ['@actions/core', '@actions/artifact', '@actions/cache', '@actions/github', '@actions/tool-cache', 'tar'],
     code: `export * from '@actions/core'
       export { DefaultArtifactClient } from '@actions/artifact'
+      export { isFeatureAvailable, restoreCache, saveCache } from '@actions/cache'
       export { getOctokit } from '@actions/github'
       export { downloadTool } from '@actions/tool-cache'
       export { x } from 'tar'`,

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { isFeatureAvailable, restoreCache, saveCache } from '@actions/cache'
 import * as core from '@actions/core'
 import { baseLock } from './base-lock.js'
 import { bundledEngine } from './engine/bundled-engine.js'
@@ -14,6 +15,7 @@ import * as log from './log.js'
 import { type ActionOutcome, exitCodeOf, stepExitCode } from './report/outcome.js'
 import { publish } from './report/publish.js'
 import { readReported } from './report/reported.js'
+import { restoreReuse } from './reuse-cache.js'
 import { decideTrust } from './trust.js'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -47,7 +49,16 @@ async function measure(inputs: ActionInputs, env: Env, signal: AbortSignal): Pro
     const against = await baseLock({ env, event, token: inputs.token, workspace, workingDirectory })
     const task = inputs.task.kind === 'merge' ? { ...inputs.task, path: resolve(workspace, inputs.task.path) } : inputs.task
     const request = { inputs: inputs.run, task, workingDirectory, folder, against, signal }
+    const { reuse } = inputs.run.values
+    const save =
+      typeof reuse === 'string'
+        ? await restoreReuse(
+            { folder: resolve(workingDirectory, reuse), workspace, trusted, env },
+            { isFeatureAvailable, restoreCache, saveCache },
+          )
+        : undefined
     const done = await core.group(TITLES[task.kind], () => engine(request))
+    await save?.()
     if (signal.aborted) return { kind: 'failure', failure: asFailure(signal.reason, signal) }
     if ('results' in done) return { kind: 'results', ...done, folder }
     if ('used' in done) return { kind: 'plan', ...done, shards: task.kind === 'plan' ? task.shards : 1 }

@@ -27,6 +27,7 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   threshold: ['0.5'],
   ratio: ['0.5'],
   mask: ['keep'],
+  reuse: ['.pare'],
 }
 const FILES = ['config', 'data', 'calibrate', 'train', 'metric', 'criterion', 'structure', 'group', 'slice', 'search-data']
 

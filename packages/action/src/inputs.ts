@@ -79,6 +79,9 @@ export function readInputs(env: Env): ActionInputs {
     ...defined('token', input(env, 'github-token')),
   }
   const { problems } = from
+  const { reuse } = inputs.run.values
+  if (reuse !== undefined && inputs.task.kind !== 'run')
+    problems.push(`'reuse' is '${String(reuse)}', which takes over whole models: it belongs to mode run, without 'shard'`)
   if (problems.length === 0) return inputs
   throw new ActionFailure(
     'usage',

@@ -1,5 +1,6 @@
 import type { RunOptions, RunOutcome } from './pipeline/run.js'
 import type { MergeOptions } from './sharding/merge-run.js'
+import type { ReuseOptions } from './sharding/reuse.js'
 import type { ShardOptions, ShardOutcome } from './sharding/run-shard.js'
 import type { SpreadRun } from './sharding/spread.js'
 import type { Io } from './terminal/io.js'
@@ -14,6 +15,7 @@ export type { RecoverConfig, RetrainConfig, ScheduleConfig } from './options/rec
 export type { RunOptions, RunOutcome } from './pipeline/run.js'
 export { defineConfig } from './settings/config/config.js'
 export type { MergeOptions } from './sharding/merge-run.js'
+export type { ReuseOptions } from './sharding/reuse.js'
 export type { ShardOptions, ShardOutcome } from './sharding/run-shard.js'
 export type { SpreadRun } from './sharding/spread.js'
 export { EXIT } from './terminal/exit.js'
@@ -25,6 +27,11 @@ export { guarded, visible, visibleMessage } from './terminal/visible.js'
 /** All models of a config: prune, measure, gate, report. Throws one error for a wrong config, and the signal's reason when aborted. */
 export async function run(options?: RunOptions): Promise<RunOutcome> {
   return (await import('./pipeline/run.js')).run(options)
+}
+
+/** The same, with what an earlier run left of a model in a folder taken over where nothing that decides it differs. Throws as `run` does. */
+export async function runReusing(options: ReuseOptions): Promise<RunOutcome> {
+  return (await import('./sharding/reuse.js')).runReusing(options)
 }
 
 /** What falls to one of several machines, left in a folder below that of the results. Nothing is judged. Throws as `run` does. */

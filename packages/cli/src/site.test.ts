@@ -1,8 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ROOT } from './testing/clone.js'
+import { fixture, TEST_MODELS } from './testing/folder.js'
+import { pare } from './testing/terminal.js'
 
 interface SitePage {
   readonly file: string
@@ -22,6 +24,35 @@ const site = (await import(new URL('../../../site/pages.mjs', import.meta.url).h
   llmsText: (pages: readonly SitePage[], groups: readonly MenuGroup[], origin: string) => string
   slugOf: (heading: string) => string
 }
+
+/** What runs the commands of docs/gallery.md when the site is built. */
+const gallery = (await import(new URL('../../../site/gallery.mjs', import.meta.url).href)) as {
+  commandsOf: (markdown: string) => readonly { readonly words: readonly string[]; readonly code: number; readonly name: string }[]
+  withLinks: (markdown: string) => string
+}
+const GALLERY = readFileSync(join(ROOT, 'docs/gallery.md'), 'utf8')
+
+describe('the gallery of reports', () => {
+  const commands = gallery.commandsOf(GALLERY)
+
+  it('shows a pass, a fail and a run without a verdict, each with a link to its report', () => {
+    expect(commands.map(({ code, name }) => [code, name])).toEqual([
+      [0, 'green'],
+      [1, 'red'],
+      [3, 'incomplete'],
+    ])
+    expect(GALLERY.match(/^npx pare /gm)).toHaveLength(3)
+    const links = [...gallery.withLinks(GALLERY).matchAll(/```\n\n\[See the report\]\((\S+)\)\{target="_self"\}/g)]
+    expect(links.map(([, href]) => href)).toEqual(['/gallery/green.html', '/gallery/red.html', '/gallery/incomplete.html'])
+  })
+
+  it.each(commands)('$name ends with $code, and writes a report', async ({ words, code, name }) => {
+    await using folder = await fixture()
+    symlinkSync(TEST_MODELS, join(folder.path, 'test-models'), 'junction')
+    expect(await pare(words, { cwd: folder.path })).toMatchObject({ exitCode: code })
+    expect(readFileSync(join(folder.path, name, 'report.html'), 'utf8')).toContain('</html>')
+  })
+})
 
 /** A repository with these files and what every repository of the site has. */
 function pagesOf(files: Readonly<Record<string, string>>): readonly SitePage[] {

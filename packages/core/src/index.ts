@@ -43,6 +43,7 @@ export {
 } from './fold/fold-weights.js'
 export type { ComputedConstant } from './fold/folded-model.js'
 export { guardCriterion } from './guard/guard-criterion.js'
+export { guardStep } from './guard/guard-step.js'
 export { guardStructure } from './guard/guard-structure.js'
 export { keepZeros } from './masks/keep-zeros.js'
 export { transferSteps } from './masks/transfer.js'

@@ -114,7 +114,7 @@ it('plugins of every kind, and those of the pages, pass their own tests', async 
   const { success, numTotalTests, testResults } = JSON.parse(stdout) as Report
   const failed = testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === 'failed'))
   expect({ failed, success, stderr }).toEqual({ failed: [], success: true, stderr: '' })
-  expect(testResults).toHaveLength(TEMPLATE_NAMES.length + 8)
+  expect(testResults).toHaveLength(TEMPLATE_NAMES.length + 9)
   expect(numTotalTests).toBeGreaterThan(300)
 }, 240_000)
 

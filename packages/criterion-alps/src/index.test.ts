@@ -1,4 +1,4 @@
-import { PareError, type Pattern, type WeightProblem } from '@pare/core'
+import { type CommonPattern, PareError, type WeightProblem } from '@pare/core'
 import { testSolver } from '@pare/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -20,7 +20,7 @@ test('damping 0.5 adds half of the mean of the diagonal, by hand', async () => {
   expect(weight.reduce((a, b) => a + b, 0)).toBeCloseTo(4 / 3, 6)
 })
 
-const NM: Pattern = { kind: 'nm', n: 2, m: 4 }
+const NM: CommonPattern = { kind: 'nm', n: 2, m: 4 }
 
 describe('equals a plain implementation in f64', () => {
   test.each([
@@ -242,7 +242,7 @@ function solve(
     gram,
     pattern = { kind: 'free' },
     ...rest
-  }: { weight: number[]; gram: number[]; rows: number; zeros: number; pattern?: Pattern },
+  }: { weight: number[]; gram: number[]; rows: number; zeros: number; pattern?: CommonPattern },
 ) {
   const problem: WeightProblem = {
     ...{ id: 'w', scope: 'tensor', pattern, ...rest },

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Pattern } from '@pare/core'
+import type { CommonPattern } from '@pare/core'
 import type { OpenProblem } from './problem.js'
 
 /**
@@ -7,7 +7,7 @@ import type { OpenProblem } from './problem.js'
  * `most` times, the best pair first. With r = (Ŵ − D)·H that changes by 2wᵢrᵢ + wᵢ² − 2wⱼrⱼ + wⱼ² − 2wᵢwⱼH[i, j], the diagonal of H being 1. Weights keep
  * their values: the refit comes later. Of N:M pairs lie in one group; tiles stay as they are. rows · most · columns² operations.
  */
-export async function swap(problem: OpenProblem, pattern: Pattern, most: number): Promise<void> {
+export async function swap(problem: OpenProblem, pattern: CommonPattern, most: number): Promise<void> {
   if (pattern.kind === 'tile') return
   const { rows, columns, normal, signal } = problem
   const group = pattern.kind === 'nm' ? pattern.m : columns

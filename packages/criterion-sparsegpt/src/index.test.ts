@@ -1,4 +1,4 @@
-import { PareError, type Pattern, type WeightProblem } from '@pare/core'
+import { type CommonPattern, PareError, type WeightProblem } from '@pare/core'
 import { testSolver } from '@pare/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -253,7 +253,7 @@ test('what cannot be solved is refused with the values', async () => {
 
 function solve(
   solver: ReturnType<typeof sparsegpt>,
-  problem: { weight: number[]; gram: number[]; rows: number; zeros: number; pattern?: Pattern },
+  problem: { weight: number[]; gram: number[]; rows: number; zeros: number; pattern?: CommonPattern },
 ) {
   const { weight, gram, rows, zeros, pattern = { kind: 'free' } } = problem
   const stats = { gram: Float64Array.from(gram) }
@@ -345,7 +345,7 @@ interface RandomProblem {
   readonly seed: number
   readonly zeros: number
   readonly scope?: 'row' | 'tensor'
-  readonly pattern?: Pattern
+  readonly pattern?: CommonPattern
 }
 
 /** Normal-like weights; inputs that are correlated with their neighbours and of uneven size. */

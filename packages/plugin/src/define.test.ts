@@ -55,7 +55,17 @@ test.each<[Readonly<Record<string, unknown>>, string, string]>([
   [{ block: 6 }, 'sample: block is 6; a multiple of 4 was expected.', 'sample:block=16 is the default.'],
   [{ kind: 'toString' }, 'sample: kind is "toString"; mean, max or sum was expected.', 'sample:kind=mean is the default.'],
   [{ limits: 5 }, 'sample: limits is 5; true, false or limits such as { seconds: 10 } was expected.', 'sample:limits=false'],
-  [{ shaer: 1 }, "sample has no option 'shaer' (1).", 'its options: share, above, count, block, kind, power, whole, limits'],
+  [
+    { limits: { seconds: 1, minutes: 2 } },
+    "sample: nothing reads 'minutes' of limits; one of seconds was expected.",
+    'leave it out',
+  ],
+  [{ limits: { seconds: 1, secnods: 2 } }, "sample: nothing reads 'secnods' of limits; 'seconds' was expected.", 'leave it out'],
+  [
+    { shaer: 1 },
+    "sample has no option 'shaer' (1).",
+    "did you mean 'share'? its options: share, above, count, block, kind, power, whole, limits",
+  ],
   [{ constructor: 1 }, "sample has no option 'constructor' (1).", 'its options: share'],
 ])('%j is refused', (options, message, hint) => {
   expect(() => plugin(options as Options)).toThrowError(
@@ -67,4 +77,11 @@ test('a plugin without options takes none', () => {
   const plain = definePlugin({ name: 'plain', about: 'Nothing to set.', create: () => ({}) })
   expect(plain.options).toEqual([])
   expect(() => plain({ a: 1 } as never)).toThrow("plain has no option 'a' (1).")
+})
+
+test('a definition says nothing that nobody reads', () => {
+  const define = (definition: object) =>
+    definePlugin({ name: 'plain', about: 'Nothing to set.', create: () => ({}), ...definition })
+  expect(() => define({ option: {} })).toThrow("the definition of plugin 'plain' has a member 'option'; 'options' was expected.")
+  expect(() => define({ version: 2 })).toThrow("has a member 'version'; one of name, about, options, create was expected.")
 })

@@ -2,6 +2,7 @@ import type { Criterion, Expression } from '@pare/core'
 import { type Backend, cpu, type Floats, randomStream, reference, trace } from '@pare/core/backends'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { criterionLaw } from './contract-law.js'
 
 export interface CriterionTestOptions {
   /** Backends that must agree with the reference. Default: the CPU backend. */
@@ -15,6 +16,8 @@ export function testCriterion(make: () => Criterion, { backends = [cpu] }: Crite
     test('has a name that can be typed', () => {
       expect(name).toMatch(/^[a-z][a-z0-9-]*$/)
     })
+
+    criterionLaw(make)
 
     test('traces to the same expression every time', () => {
       expect(trace(make())).toEqual(trace(make()))

@@ -3,6 +3,7 @@ import { allSizes, type Model, modelBytes, symbolsOf } from '@pare/onnx'
 import { loadOnnxRuntime, provideOnnxRuntime } from '@pare/onnxruntime'
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { describe, expect, test } from 'vitest'
+import { structureLaw } from './contract-law.js'
 import { tinyModels } from './tiny-models.js'
 
 export interface CutStructureOptions {
@@ -20,6 +21,8 @@ export function testCutStructure(
   const { name } = make()
   describe.each(Object.entries(models))(`structure ${name} on %s`, (_, load) => {
     const find = async (model: Model) => make().find(await analyseUnits(model))
+
+    structureLaw(make, async () => analyseUnits(await load()))
 
     test('finds the same groups every time, changing nothing', async () => {
       const model = await load()

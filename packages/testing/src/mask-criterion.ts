@@ -1,10 +1,12 @@
 import { analyse, type MaskCriterion } from '@pare/core'
 import { elementCount } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
+import { criterionLaw } from './contract-law.js'
 import { tinyModels } from './tiny-models.js'
 
 /** The laws every mask that is decided already obeys, on every tiny model. `make` is called for each test, so that hidden state would show. */
 export function testMaskCriterion(make: () => MaskCriterion): void {
+  describe(`mask ${make().name}`, () => criterionLaw(make))
   describe.each(Object.entries(tinyModels))(`${make().name} on %s`, (_, load) => {
     const { weights } = analyse(load())
 

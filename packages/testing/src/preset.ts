@@ -1,6 +1,7 @@
 import { applyPlan, checkStep, countParameters, makePlan, PareError, type PresetStep, type PruneStep } from '@pare/core'
 import { type Model, modelBytes } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
+import { presetLaw } from './contract-law.js'
 import { tinyModels } from './tiny-models.js'
 
 /** The laws every preset obeys. `make` is called for each test, so that hidden state would show. */
@@ -14,6 +15,8 @@ export function testPreset(name: string, make: () => readonly PresetStep[]): voi
         expect(structure.sparsity === undefined ? target : (target ?? {})).toBeTypeOf('object')
       }
     })
+
+    presetLaw(name, make)
 
     test('is the same steps every time', () => {
       expect(make().map(described)).toEqual(make().map(described))

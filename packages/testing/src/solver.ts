@@ -1,6 +1,7 @@
-import { PareError, type Pattern, type Solution, type Solver, type Statistic, type WeightProblem } from '@pare/core'
+import { type CommonPattern, PareError, type Solution, type Solver, type Statistic, type WeightProblem } from '@pare/core'
 import { randomStream, reference, trace } from '@pare/core/backends'
 import { describe, expect, test } from 'vitest'
+import { criterionLaw } from './contract-law.js'
 import { randomNumbers } from './metric-samples.js'
 
 /** The laws every solver obeys, on small problems of each pattern that it does not refuse. `make` is called for each test, so that hidden state would show. */
@@ -12,6 +13,8 @@ export function testSolver(make: () => Solver): void {
     test('has a name that can be typed', () => {
       expect(name).toMatch(/^[a-z][a-z0-9-]*$/)
     })
+
+    criterionLaw(make)
 
     test('asks for statistics of what a weight is multiplied with, one of each column or a Gram matrix', () => {
       for (const { at, reduce } of Object.values(needs)) {
@@ -79,7 +82,7 @@ const COLUMNS = 12
 const SAMPLES = 64
 
 interface ProblemShape {
-  readonly pattern: Pattern
+  readonly pattern: CommonPattern
   readonly zeros: number
 }
 

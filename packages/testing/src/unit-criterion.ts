@@ -1,5 +1,6 @@
 import type { Probe, UnitCriterion, UnitGroup, UnitReader } from '@pare/core'
 import { describe, expect, test } from 'vitest'
+import { criterionLaw } from './contract-law.js'
 import { randomNumbers } from './metric-samples.js'
 
 /** The laws every criterion that judges whole units by numbers obeys. `make` is called for each test, so that hidden state would show. */
@@ -9,6 +10,8 @@ export function testUnitCriterion(make: () => UnitCriterion): void {
     test('has a name that can be typed', () => {
       expect(name).toMatch(/^[a-z][a-z0-9-]*$/)
     })
+
+    criterionLaw(make)
 
     test.each(SEEDS)('gives every unit a number, the same every time, seed %s', async (seed) => {
       for (const removed of [undefined, 2]) {

@@ -1,4 +1,4 @@
-import { mergeRun, planRun, run, runShard } from '@pare/cli'
+import { mergeRun, planRun, run, runReusing, runShard } from '@pare/cli'
 import { overridesOf, ownOf } from '@pare/cli/options'
 import * as log from '../log.js'
 import { type RunEngine, shardDone, shardsOf } from './engine.js'
@@ -18,7 +18,7 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
   const beside = (file: string) => new URL(file, import.meta.url)
   const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
   return async ({ inputs: { models, values }, task, workingDirectory, folder, against, signal }) => {
-    const { config, lock: write, carryForward: carry, badge = false } = ownOf('run', values)
+    const { config, lock: write, carryForward: carry, badge = false, reuse } = ownOf('run', values)
     const options = {
       ...(config === undefined ? {} : { config }),
       overrides: { ...overridesOf('run', values), ...(models.length === 0 ? {} : { models: [...models] }) },
@@ -35,7 +35,8 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
     }
     switch (task.kind) {
       case 'run':
-        return await run(options)
+        // What lies in a checkout that is not trusted may be made up.
+        return await (reuse === undefined || !trusted ? run(options) : runReusing({ ...options, reuse }))
       case 'merge':
         return await mergeRun({ ...options, shards: task.path })
       case 'plan':

@@ -1,3 +1,4 @@
+import { suggest } from '@pare/onnx/suggest'
 import { offeredCommands } from '../completion/offered.js'
 import { completionScript, SHELLS, type Shell } from '../completion/scripts.js'
 import { TOPIC_NAMES } from '../explain/topics.js'
@@ -5,7 +6,6 @@ import { RECIPES } from '../recipes/recipes.js'
 import { answer, type Context } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-import { suggest } from '../terminal/suggest.js'
 
 /** `pare completion bash|zsh|fish`: a script for the shell, made of the table of options. */
 export async function completion(context: Context, [shell = '']: readonly string[]): Promise<number> {

@@ -1,10 +1,10 @@
+import { suggest } from '@pare/onnx/suggest'
 import { GLOSSARY } from '../explain/glossary.js'
 import type { Topic } from '../explain/topic.js'
 import { TOPIC_NAMES, topicsOf } from '../explain/topics.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT, EXIT_CODES } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-import { suggest } from '../terminal/suggest.js'
 import { wrapped } from '../terminal/wrap.js'
 
 /** `pare explain [WORDS…]`: what an exit code, a word, an option or a command means; without words, what can be asked for. */

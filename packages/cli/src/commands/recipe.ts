@@ -1,11 +1,11 @@
 import { figure, formatBytes, plural } from '@pare/gate'
+import { suggest } from '@pare/onnx/suggest'
 import { stringify } from 'yaml'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { type ModelRecipe, RECIPES, type RecipeMeasurement } from '../recipes/recipes.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-import { suggest } from '../terminal/suggest.js'
 
 /** `pare recipe`: what there is, and what it made of test models. `pare recipe NAME`: its config, to be pasted. */
 export async function recipe(context: Context, [name]: readonly string[], values: OptionValues): Promise<number> {

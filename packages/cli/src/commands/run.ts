@@ -5,6 +5,7 @@ import { engineOf } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { type RunOptions, type RunOutcome, run as runModels } from '../pipeline/run.js'
+import { runReusing } from '../sharding/reuse.js'
 import { runShard, type ShardOutcome } from '../sharding/run-shard.js'
 import { runWorkers } from '../sharding/workers.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -15,13 +16,20 @@ import { renderResults } from '../views/results.js'
 
 /** `pare run [MODELS…]`: what the action runs. */
 export async function run(context: Context, models: readonly string[], values: OptionValues): Promise<number> {
-  const { shard, workers = 1 } = ownOf('run', values)
+  const { shard, workers = 1, reuse } = ownOf('run', values)
+  const apart = shard !== undefined ? '--shard' : workers > 1 ? '--workers' : undefined
+  if (reuse !== undefined && apart !== undefined)
+    throw usage(
+      `pare run: --reuse ${reuse} takes over whole models, and ${apart} spreads them.`,
+      `give one of them; to run what changed alone with ${apart}: --carry-forward`,
+    )
   const options = runOptionsOf('run', { context, models, values })
   if (shard !== undefined) {
     if (workers > 1) throw usage('pare run: --shard and --workers exclude each other.', 'give one of them')
     const place = shard === 'environment' ? placeFrom(context.io.env) : shard
     return tellShard(context, await runShard({ ...options, shard: place }))
   }
+  if (reuse !== undefined) return tellRun(context, await runReusing({ ...options, reuse }))
   return tellRun(
     context,
     workers > 1 ? await runWorkers({ ...options, workers, words: context.words }) : await runModels(options),

@@ -22,6 +22,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'action/src/report/reported.ts': 'writes to a folder that was made for it',
   'cli/src/plugins/check/check-laws.ts': 'writes to a folder that was made for it',
   'cli/src/sharding/blob.ts': 'copies to where no file is yet, in a folder that was made for it',
+  'cli/src/sharding/reuse.ts': 'copies to where no file is yet, in a folder that was made for it',
   'create-pare-plugin/src/scaffold.ts': "writes with 'wx', which follows no link",
   'evaluate/src/measure/sharing/recording.ts': "opens with 'wx', which follows no link",
   'action/src/report/summary.ts': 'appends to the file that the runner names, which no checkout can reach',

@@ -153,7 +153,7 @@ function rounded({ prune, measure }: NonNullable<LockEntry['cost']>): LockEntry[
 }
 
 const LEFT_OUT = [
-  ...['layers', 'groups', 'declined', 'trainings', 'durationMs', 'carried', 'advice', 'named'],
+  ...['layers', 'groups', 'declined', 'trainings', 'durationMs', 'carried', 'reuse', 'advice', 'named'],
   ...['classes', 'confusion', 'slices', 'changed', 'reliability'],
 ]
 

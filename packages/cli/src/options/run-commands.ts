@@ -45,6 +45,7 @@ export const RUN_COMMANDS = {
       'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01',
       'pare run --shard 2/8',
       'pare run --workers 2',
+      'pare run --reuse .pare',
     ],
     own: {
       ...RUN_FIELDS,
@@ -62,6 +63,12 @@ export const RUN_COMMANDS = {
           bare: 'environment',
           hint: 'run each of 1/3, 2/3 and 3/3, then pare merge pare-out/shards',
         },
+      ),
+      reuse: own(
+        path,
+        'a folder for what runs make of models: what an earlier run left there is taken over where nothing that decides it differs, and judged anew',
+        { argument: 'folder', input: true, hint: 'keep the folder between runs, such as --reuse .pare' },
+        'every model is run',
       ),
       workers: own(count, 'do it in so many processes of this machine, as if they were machines', { argument: 'count' }, '1'),
     },

@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
   type AnyCriterion,
   guardCriterion,
+  guardStep,
   guardStructure,
   type OptionDescription,
   type PresetStep,
@@ -11,10 +12,10 @@ import {
 } from '@pare/core'
 import { METRIC_NAMES } from '@pare/evaluate/choices'
 import type { PluginOrigin } from '@pare/onnx'
+import { suggest } from '@pare/onnx/suggest'
 import type { PluginConfig } from '../options/prune.js'
 import { Failure, isPareError, untrusted, usage } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
-import { suggest } from '../terminal/suggest.js'
 import { FIRST_PARTY } from './first-party.js'
 import { type LoadedKind, type PluginKind, type PluginReference, readReference } from './plugin-reference.js'
 import { versioned } from './plugin-version.js'
@@ -55,24 +56,15 @@ async function resolve(kind: LoadedKind, setting: PluginConfig<Plugin>, source: 
   if (isPlugin(kind, setting)) return guarded(setting, { kind, name: nameOf(kind, setting) })
   const reference = readReference(kind, setting)
   const own = await loadFirstParty(kind, reference.name)
-  if (own !== undefined) {
-    const plugin = make(kind, reference, own)
-    // Steps hold plugins, which are taken for imported ones where nobody says whose they are.
-    return isPreset(plugin) ? guarded(plugin, { kind, name: reference.name, from: 'comes with pare' }) : plugin
-  }
+  if (own !== undefined) return guarded(make(kind, reference, own), { kind, name: reference.name, comesWithPare: true })
   const { exported, from } = await loadThirdParty(kind, reference, source)
   return guarded(make(kind, reference, exported), { kind, name: reference.name, from })
 }
 
 /** The plugin, whose faults are told with its name. */
 function guarded(plugin: Plugin, origin: PluginOrigin): Plugin {
-  if (isPreset(plugin)) return plugin.map((step) => guardedStep(step, origin))
+  if (isPreset(plugin)) return plugin.map((step, i) => guardStep(step, i + 1, origin))
   return 'find' in plugin ? guardStructure(plugin, origin) : guardCriterion(plugin, origin)
-}
-
-function guardedStep({ structure, criterion, calibrated, ...step }: PresetStep, origin: PluginOrigin): PresetStep {
-  const judging = calibrated && { calibrated: { ...calibrated, criterion: guardCriterion(calibrated.criterion, origin) } }
-  return { ...step, structure: guardStructure(structure, origin), criterion: guardCriterion(criterion, origin), ...judging }
 }
 
 const isPreset = (plugin: Plugin): plugin is Preset => Array.isArray(plugin)

@@ -82,14 +82,14 @@ async function startMerge(folder: string, opened: OpenedRun): Promise<ModelRunne
   }
 }
 
-interface TakenPiece {
+export interface TakenPiece {
   readonly planned: RunPiece
   readonly piece: DonePiece
   readonly shard: PlacedManifest & { readonly path: string }
 }
 
 /** What comes out is kept in `outcome`, however far it gets. */
-async function mergeModel(
+export async function mergeModel(
   task: Task,
   { parts, place }: { readonly parts: readonly TakenPiece[]; readonly place: RunPlace },
   { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },

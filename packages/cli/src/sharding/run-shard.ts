@@ -166,7 +166,17 @@ async function examinePart(
   if (isFirst && evaluation.latency) outcome.latency = await relativeLatency(pair, work)
 }
 
-function storedPart({ pruned, smallest, unrecovered, latency, baselines, stages, copied, error }: ModelOutcome): StoredOutcome {
+/** What of an outcome is left for a merge. */
+export function storedPart({
+  pruned,
+  smallest,
+  unrecovered,
+  latency,
+  baselines,
+  stages,
+  copied,
+  error,
+}: ModelOutcome): StoredOutcome {
   return present({ pruned, smallest, unrecovered, latency, baselines, stages, copied, error }) as StoredOutcome
 }
 

@@ -38,7 +38,15 @@ export function analyse(model: Model, { include = [], exclude = [] }: AnalyseOpt
     if (why === undefined) weights.push(weight)
     else notEligible.push({ id: weight.id, reason: why, byUser: own === undefined && users !== undefined })
   }
-  return { weights, notEligible: [...notEligible, ...hidden], coupled: [], blocks: [], parts: [], obstacles: [] }
+  return {
+    graph: model.graph,
+    weights,
+    notEligible: [...notEligible, ...hidden],
+    coupled: [],
+    blocks: [],
+    parts: [],
+    obstacles: [],
+  }
 }
 
 /** Every weight, whether eligible or not: what a plan may name. */

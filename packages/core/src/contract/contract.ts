@@ -1,5 +1,5 @@
 import type { BlockGroup, CoupledGroup, Obstacle, QuantisedTensor, Rows } from '@pare/axes'
-import type { Node, Tensor } from '@pare/onnx'
+import type { Graph, Node, Tensor } from '@pare/onnx'
 import type { RoundingGrid } from '@pare/quantise'
 import type { SCOPES } from '../choices.js'
 import type { UnitCriterion, UnitGroup } from './unit-criterion.js'
@@ -93,7 +93,7 @@ export interface WeightProblem {
    * where rows are ranked together. Default: all rows cost the same
    */
   readonly felt?: Float64Array
-  readonly pattern: Pattern
+  readonly pattern: CommonPattern
   /** u8[rows × columns], 1 where an element stays: a mask that is decided already, which is to be kept in its number of zeros. Only for solvers that refit. */
   readonly kept?: Uint8Array
   /** Elements that are to be zero, where the pattern is free. */
@@ -152,14 +152,39 @@ export interface MaskGroup {
   readonly pattern: Pattern
 }
 
+/** Which masks are allowed, of a weight as a matrix with a row for each output and the columns that it sums over. */
+export type Pattern = CommonPattern | OwnPattern
+
 /**
- * Which masks are allowed, of a weight as a matrix with a row for each output and the columns that it sums over. 'free': any element may go. 'nm': of
- * each m columns that follow one another, a row keeps n. 'tile': blocks of so many rows and columns go as a whole.
+ * What criteria and solvers know alike. 'free': any element may go. 'nm': of each m columns that follow one another, a row keeps n. 'tile': blocks of so many
+ * rows and columns go as a whole.
  */
-export type Pattern =
+export type CommonPattern =
   | { readonly kind: 'free' }
   | { readonly kind: 'nm'; readonly n: number; readonly m: number }
   | { readonly kind: 'tile'; readonly rows: number; readonly columns: number }
+
+/**
+ * A pattern that its structure brings: it chooses which elements of a weight stay, by saliencies of any criterion. How many may go is decided before, weight by weight.
+ * The plan holds the masks. For solvers, which choose themselves, there is no such pattern; `refit` takes its masks.
+ */
+export interface OwnPattern {
+  readonly kind: 'own'
+  /** u8[rows × columns], row by row, 1 where an element stays. The same for the same weight every time; one function for all weights of a structure. */
+  keep(problem: PatternProblem): Uint8Array
+}
+
+/** One weight of which a pattern chooses. Batches of matrices and groups of a convolution are rows below one another. */
+export interface PatternProblem {
+  readonly weight: Weight
+  readonly rows: number
+  /** What a row sums over; of a convolution the positions of its kernel follow one another: `channelsOf(weight).inner` of them for each channel. */
+  readonly columns: number
+  /** f64[rows × columns], row by row: higher is kept. −Infinity: the element is zero already. Not kept beyond the call. */
+  readonly saliency: Float64Array
+  /** Elements that may go, at most. One that is zero already counts where it goes, and not where it stays. What is not used up is the next weight's. */
+  readonly zeros: number
+}
 
 /** Something that looks prunable and is not, with the reason. */
 export interface DeclinedPart {
@@ -174,6 +199,8 @@ export type Scope = (typeof SCOPES)[number]
 
 /** What core knows of a graph, computed once and shared by all structures. */
 export interface Analysis {
+  /** The graph of the model, for what else a structure wants to know: names, outputs, what reads what. Not to be changed. */
+  readonly graph: Graph
   /** Weights of MatMul, Gemm, Conv and ConvTranspose, in the order of the graph, each tensor once. */
   readonly weights: readonly Weight[]
   /** Constant operands of those operators that are not pruned by default, with the reason. */

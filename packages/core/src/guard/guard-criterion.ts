@@ -1,4 +1,4 @@
-import { blamed, type PluginOrigin, pluginFault } from '@pare/onnx'
+import { blamed, type Members, type PluginOrigin, pluginFault, refuseStray } from '@pare/onnx'
 import { SCOPES } from '../choices.js'
 import type {
   AnyCriterion,
@@ -18,6 +18,10 @@ import { isGuarded, withMembers } from './with-members.js'
 /** The criterion, with everything that it gives checked against the contract: what is wrong is told as its fault. */
 export function guardCriterion(criterion: AnyCriterion, origin: PluginOrigin): AnyCriterion {
   if (isGuarded(criterion)) return criterion
+  const { kind = 'elements' } = criterion
+  if (!Object.hasOwn(MEMBERS, kind))
+    throw pluginFault(origin, { problem: `its kind is ${shown(kind)}`, expected: `one of ${Object.keys(MEMBERS).join(', ')}` })
+  refuseStray(origin, { what: 'it', value: criterion, members: MEMBERS[kind] })
   if ('needs' in criterion) checkNeeds(criterion.needs, origin)
   if ('scope' in criterion && criterion.scope !== undefined && !SCOPES.includes(criterion.scope))
     throw pluginFault(origin, { problem: `its scope is ${shown(criterion.scope)}`, expected: `one of ${SCOPES.join(', ')}` })
@@ -33,6 +37,21 @@ export function guardCriterion(criterion: AnyCriterion, origin: PluginOrigin): A
   }
 }
 
+const MEMBERS: { readonly [Kind in NonNullable<AnyCriterion['kind']>]: Readonly<Record<string, true>> } = {
+  elements: {
+    ...{ kind: true, name: true, needs: true, scope: true, readersOnly: true, saliency: true },
+  } satisfies Members<Criterion>,
+  solver: {
+    ...{ kind: true, name: true, needs: true, scope: true, refits: true, rounds: true, solve: true },
+  } satisfies Members<Solver>,
+  units: {
+    ...{ kind: true, name: true, data: true, jointly: true, weighsByLoss: true, score: true },
+  } satisfies Members<UnitCriterion>,
+  mask: { kind: true, name: true, zeros: true, check: true } satisfies Members<MaskCriterion>,
+}
+const STATISTIC: Members<Statistic> = { at: true, of: true, reduce: true }
+const SOLUTION: Members<Solution> = { weight: true, notes: true }
+
 function checkNeeds(needs: Readonly<Record<string, Statistic>>, origin: PluginOrigin): void {
   for (const [key, statistic] of Object.entries(needs)) {
     const { at, reduce } = statistic ?? {}
@@ -43,6 +62,7 @@ function checkNeeds(needs: Readonly<Record<string, Statistic>>, origin: PluginOr
         problem: `needs.${key}.reduce is ${shown(reduce)}`,
         expected: `one of ${REDUCTIONS.join(', ')}`,
       })
+    refuseStray(origin, { what: `needs.${key}`, value: statistic, members: STATISTIC })
   }
 }
 
@@ -112,6 +132,7 @@ function checkSolution(
   if (!(solved instanceof Float32Array) || !Array.isArray(solution?.notes))
     throw fault(shown(solution), '{ weight: Float32Array, notes: [] }')
   if (solved.length !== weight.length) throw fault(`${solved.length} weights`, `${weight.length}`)
+  refuseStray(origin, { what: `what solve gave '${id}'`, value: solution, members: SOLUTION })
   const at = solved.findIndex((value) => !Number.isFinite(value))
   if (at >= 0) throw fault(`${solved[at]} at element ${at}`, 'a finite number')
   const count = solved.reduce((sum, value) => sum + Number(value === 0), 0)

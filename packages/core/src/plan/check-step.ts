@@ -3,6 +3,7 @@ import type { Criterion, MaskCriterion, Pattern, Solver, UnitCriterion } from '.
 import { checkAllocation } from '../select/allocation-options.js'
 import { limitsOf, refuseUnitOptions } from '../select/unit-options.js'
 import type { Budget, ElementTarget, PruneStep, Target, UnitTarget } from './plan.js'
+import { refuseStrayMembers } from './step-members.js'
 
 /** A step for a structure that cuts. */
 export type CuttingStep = PruneStep & { readonly target: UnitTarget; readonly criterion: Criterion | UnitCriterion }
@@ -15,6 +16,7 @@ export type MaskedStep = PruneStep & { readonly criterion: MaskCriterion }
 
 /** Throws PareError where what a step says does not go together, or is impossible, as far as that shows before a model is read. */
 export function checkStep(step: PruneStep): void {
+  refuseStrayMembers(step)
   checkRefit(step)
   if (isMasked(step)) checkMasked(step)
   else if (step.structure.kind === 'cut') cuttingStep(step)
@@ -97,9 +99,29 @@ export function maskingStep(step: PruneStep, pattern: Pattern['kind'] | undefine
   checkElementTarget(target)
   if (criterion.kind === 'units') throw wrongCriterion(step, 'judges whole units, and cannot judge single elements')
   if (criterion.kind === 'mask') throw wrongCriterion(step, 'is a mask that is decided already, and judges nothing')
+  if (pattern === 'own') checkOwnPattern(step, target)
   if (criterion.kind === 'solver') solverTarget(criterion, target)
   else if (sequential === true) checkSequential(elementScope({ ...step, criterion }, pattern))
   return { ...step, target, criterion }
+}
+
+/** Throws PareError where something else of the step chooses than the pattern that its structure brings, weight by weight. */
+function checkOwnPattern({ structure: { name }, criterion, scope }: PruneStep, target: ElementTarget): void {
+  if (criterion.kind === 'solver')
+    throw new PareError(`solver '${criterion.name}' chooses masks itself, and structure '${name}' brings a pattern of its own.`, {
+      hint: 'choose a criterion, such as magnitude or wanda; --refit alps then makes up for what goes.',
+    })
+  if ('threshold' in target)
+    throw new PareError(`structure '${name}' brings a pattern that takes so many elements of each weight, and no threshold.`, {
+      hint: 'say --sparsity 0.5.',
+    })
+  if (scope === undefined || scope === 'tensor') return
+  throw new PareError(
+    `structure '${name}' brings a pattern that chooses within each weight, and scope ${scope} ranks otherwise.`,
+    {
+      hint: 'leave --scope out.',
+    },
+  )
 }
 
 /** Throws PareError where a sparsity or a threshold is out of range. */
@@ -120,6 +142,7 @@ export function elementScope(
   pattern: Pattern['kind'] | undefined,
 ) {
   if (pattern === 'nm') return 'row'
+  if (pattern === 'own') return 'tensor'
   if (scope !== undefined) return scope
   if (normalize !== undefined) return 'global'
   if (allocation !== undefined) return criterion.scope === 'row' ? 'row' : 'tensor'

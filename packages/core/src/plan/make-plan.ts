@@ -3,7 +3,7 @@ import { analyse } from '../analyse/analyse.js'
 import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
 import { applyStep } from '../apply/apply.js'
-import type { DeclinedPart, Group, MaskGroup, Pattern } from '../contract/contract.js'
+import type { CommonPattern, DeclinedPart, Group, MaskGroup, Pattern } from '../contract/contract.js'
 import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { planByMask } from '../masks/plan-by-mask.js'
 import { planPermutation } from '../permute/plan-permute.js'
@@ -73,7 +73,7 @@ export async function planStepsOf(
   const request = { weights, pattern, model: models.model }
   if (criterion.kind === 'solver') {
     const target = solverTarget(criterion, masking.target)
-    return planSolve({ step: { ...masking, criterion, target }, ...request }, options)
+    return planSolve({ step: { ...masking, criterion, target }, ...request, pattern: commonPattern(pattern) }, options)
   }
   const mask = await planMask({ step: { ...masking, criterion }, ...request }, options)
   return refitted(mask, { step: masking, ...request }, options)
@@ -82,11 +82,23 @@ export async function planStepsOf(
 /** A mask, and what its step's solver makes of the weights that stay, if it has one. */
 async function refitted(
   mask: MaskStep,
-  { step, ...request }: Omit<RefitRequest, 'mask' | 'solver' | 'step'> & { readonly step: Omit<PruneStep, 'criterion'> },
+  {
+    step,
+    pattern,
+    ...request
+  }: Omit<RefitRequest, 'mask' | 'solver' | 'step' | 'pattern'> & {
+    readonly step: Omit<PruneStep, 'criterion'>
+    readonly pattern: Pattern
+  },
   options: PlanOptions,
 ): Promise<readonly PlanStep[]> {
   const { refit: solver } = step
-  return solver === undefined ? [mask] : planRefit({ step, ...request, solver, mask }, options)
+  return solver === undefined ? [mask] : planRefit({ step, ...request, pattern: commonPattern(pattern), solver, mask }, options)
+}
+
+/** For solvers: a mask of a structure's own pattern is decided before they see it. */
+function commonPattern(pattern: Pattern): CommonPattern {
+  return pattern.kind === 'own' ? { kind: 'free' } : pattern
 }
 
 /** The step, with what the allocations 'fisher' and 'search' give each weight as counts. */
@@ -109,9 +121,14 @@ async function counted(
 
 function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Pattern {
   const { pattern } = groups[0]!
-  const other = groups.find((group) => JSON.stringify(group.pattern) !== JSON.stringify(pattern))
+  const other = groups.find((group) => !isAlike(group.pattern, pattern))
   if (other === undefined) return pattern
   throw new Error(`structure '${structure.name}' gives '${groups[0]!.id}' one pattern and '${other.id}' another`)
+}
+
+function isAlike(one: Pattern, other: Pattern): boolean {
+  if (one.kind === 'own' && other.kind === 'own' && one.keep !== other.keep) return false
+  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 const SHOWN = 5

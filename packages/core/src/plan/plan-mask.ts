@@ -8,11 +8,11 @@ import { trace } from '../backend/trace.js'
 import { openStages, stagesOf } from '../calibrate/stages.js'
 import { type StatisticsSource, statisticsFor, type WeightStatistics } from '../calibrate/statistics/statistics.js'
 import type { Criterion, Expression, Pattern, Weight } from '../contract/contract.js'
-import { maskedIn, stripesFor } from '../patterns/masked-in.js'
+import { maskedIn, type SaliencyRule, stripesFor } from '../patterns/masked-in.js'
 import { readStripes } from '../patterns/stripes.js'
 import { saliencyOf } from '../select/saliency.js'
 import type { Scoring } from '../select/scoring.js'
-import { type SaliencySelection, select } from '../select/select.js'
+import { select } from '../select/select.js'
 import { elementScope } from './check-step.js'
 import type { ElementTarget, MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
 
@@ -58,8 +58,9 @@ async function masked(
   const entries: MaskedWeight[] = []
   for (const [i, weight] of weights.entries()) {
     const selected = selections[i]!
+    const { rule: own } = selected
     const rule =
-      statistics === undefined ? selected.rule : await asBits(weight, selected.rule, { head, precision, statistics, options })
+      statistics === undefined || 'bits' in own ? own : await asBits(weight, own, { head, precision, statistics, options })
     entries.push({ id: weight.id, elements: elementCount(weight.tensor.shape), ...selected, rule })
   }
   return { ...head, precision, weights: entries }
@@ -75,7 +76,7 @@ interface Measuring {
 /** What a rule over statistics masks: another machine would measure them a little differently. */
 async function asBits(
   weight: Weight,
-  rule: SaliencySelection['rule'],
+  rule: SaliencyRule,
   { head, precision, statistics, options }: Measuring,
 ): Promise<MaskBits> {
   const source = sourceOf(weight, options.seed, statistics.of(weight))
@@ -85,7 +86,7 @@ async function asBits(
   return packBits(await maskOf(source, rule, { kernel, precision, buffers: buffersOf(kernel, backend), progress }))
 }
 
-async function maskOf(source: WeightSource, rule: SaliencySelection['rule'], scoring: Scoring): Promise<Uint8Array> {
+async function maskOf(source: WeightSource, rule: SaliencyRule, scoring: Scoring): Promise<Uint8Array> {
   const mask = noBits(source.elements)
   for await (const chunk of readStripes(source, stripesFor(rule, source.weight), scoring)) {
     const goes = maskedIn(rule, { saliency: await saliencyOf(scoring.kernel, chunk), start: chunk.start }, source.weight)

@@ -7,7 +7,7 @@ import { matricesPayload, readMatrices } from '../backend/matrix.js'
 import type { SpreadStatistic } from '../calibrate/spread.js'
 import { openStages, stagesOf } from '../calibrate/stages.js'
 import { statisticsFor } from '../calibrate/statistics/statistics.js'
-import type { Pattern, RoundingGrid, Scope, Solver, Weight } from '../contract/contract.js'
+import type { CommonPattern, RoundingGrid, Scope, Solver, Weight } from '../contract/contract.js'
 import { needsFloats } from '../contract/needs-floats.js'
 import { sharesWithoutData } from '../select/shares.js'
 import type { MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
@@ -16,7 +16,7 @@ export interface SolveRequest {
   readonly step: PruneStep & { readonly target: { readonly sparsity: number }; readonly criterion: Solver }
   readonly weights: readonly Weight[]
   /** Of all of them. */
-  readonly pattern: Pattern
+  readonly pattern: CommonPattern
   readonly model: Model
 }
 

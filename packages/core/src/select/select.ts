@@ -4,12 +4,12 @@ import { buffersOf, precisionOf, readChunks, sourceOf, type WeightSource } from 
 import type { WeightStatistics } from '../calibrate/statistics/statistics.js'
 import type { NORMALIZATIONS } from '../choices.js'
 import type { Expression, Pattern, Scope, Weight } from '../contract/contract.js'
-import type { SaliencyRule } from '../patterns/masked-in.js'
 import { selectNm } from '../patterns/nm.js'
+import { selectOwn } from '../patterns/own.js'
 import { selectTiles, selectTilesBelow } from '../patterns/tiles.js'
 import type { TileSize } from '../patterns/tiling.js'
 import { checkElementTarget } from '../plan/check-step.js'
-import type { ElementTarget, PlanOptions } from '../plan/plan.js'
+import type { ElementTarget, MaskRule, PlanOptions } from '../plan/plan.js'
 import type { Allocation } from './allocation.js'
 import { lampCounts } from './lamp.js'
 import { selectInRows } from './rows.js'
@@ -34,7 +34,7 @@ export interface SelectRequest {
   readonly normalize?: (typeof NORMALIZATIONS)[number]
 }
 
-export type SaliencySelection = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
+export type SaliencySelection = Omit<Selection, 'rule'> & { readonly rule: MaskRule }
 
 /**
  * Decides for each weight which elements are masked. With a sparsity, exactly round(sparsity × elements of all weights) are zero afterwards; with tiles
@@ -66,12 +66,14 @@ async function selectBy(
 ): Promise<SaliencySelection[]> {
   if (pattern.kind === 'nm') return selectNm(sources, pattern, scoring)
   if ('threshold' in target) {
+    if (pattern.kind === 'own') throw new Error('a pattern of a structure takes no threshold')
     const below = target.threshold
     if (pattern.kind === 'tile') return selectTilesBelow(sources, { tile: sizeOf(pattern), below }, scoring)
     return selectBelow(sources, roundUp(below, scoring.precision), scoring)
   }
   const sparsity = target.sparsity
   const shares = await sharesOf(sources, { sparsity, allocation }, scoring)
+  if (pattern.kind === 'own') return selectOwn(sources, { pattern, shares }, scoring)
   if (pattern.kind === 'free') return selectShare(sources, { scope, shares, normalize }, scoring)
   const request = {
     scope: scope === 'group' ? 'tensor' : scope,

@@ -85,8 +85,8 @@ export async function findMetric(written: string, modules: MetricModules = {}): 
     })
   }
   const named = { ...metric, name: written }
-  // What comes with this package is tested.
-  return Object.hasOwn(METRICS, name) ? named : guardMetric(named, { kind: 'metric', name, from: modules[name]! })
+  const comesWithPare = Object.hasOwn(METRICS, name)
+  return guardMetric(named, { kind: 'metric', name, ...(comesWithPare ? { comesWithPare } : { from: modules[name]! }) })
 }
 
 /** What makes the value of records, of those metrics that have some. */

@@ -1,10 +1,13 @@
 import type { Aggregate } from '@pare/gate'
-import type { Contribution, Metric } from '@pare/metric'
-import { blamed, type PluginOrigin, pluginFault } from '@pare/onnx'
+import type { Combination, Contribution, Metric, MetricNeeds } from '@pare/metric'
+import { blamed, type Members, type PluginOrigin, pluginFault, refuseStray } from '@pare/onnx'
 
 /** The metric, with all that it gives checked against the contract: what is wrong is told as its fault. */
 export function guardMetric(metric: Metric, origin: PluginOrigin): Metric {
-  const { combine } = metric
+  const { combine, needs } = metric
+  refuseStray(origin, { what: 'it', value: metric, members: METRIC })
+  refuseStray(origin, { what: 'needs', value: needs, members: NEEDS })
+  if (typeof combine === 'object') refuseStray(origin, { what: 'combine', value: combine, members: { f1: true } })
   return {
     ...metric,
     of(sample) {
@@ -12,8 +15,20 @@ export function guardMetric(metric: Metric, origin: PluginOrigin): Metric {
       if (isContribution(own)) return own
       throw pluginFault(origin, { problem: `of gave ${shown(own)}`, expected: 'a number, a list of numbers or undefined' })
     },
-    combine: typeof combine === 'function' ? combining(combine, origin) : combine,
+    combine: guardedCombination(combine, origin),
   }
+}
+
+const METRIC: Members<Metric> = {
+  ...{ name: true, formula: true, better: true, bounded: true, needs: true, of: true, combine: true, runs: true, blind: true },
+}
+const NEEDS: Members<MetricNeeds> = {
+  ...{ read: true, against: true, per: true, with: true, pairs: true, draws: true, many: true, single: true },
+}
+
+function guardedCombination(combine: Combination, origin: PluginOrigin): Combination {
+  if (typeof combine === 'function') return combining(combine, origin)
+  return typeof combine === 'object' ? { f1: combining(combine.f1, origin) } : combine
 }
 
 function combining(combine: Aggregate, origin: PluginOrigin): Aggregate {

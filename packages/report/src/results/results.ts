@@ -57,6 +57,10 @@ export const modelResult = z.object({
     .boolean()
     .optional()
     .describe('true: nothing that decides it differs from the lock file, so it was not run again, and no model was written'),
+  reuse: z
+    .object({ path: z.string(), seconds: number })
+    .optional()
+    .describe('where an earlier run left what was made of the model, and how long it took; taken over, and judged anew'),
   named: z
     .object({ file: z.string(), line: count, column: count })
     .optional()

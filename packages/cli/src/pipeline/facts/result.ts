@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { Scores } from '@pare/evaluate'
-import { type Demand, type DemandVerdict, figure, type Limits, type Verdict } from '@pare/gate'
+import { type Demand, type DemandVerdict, figure, formatDuration, type Limits, type Verdict } from '@pare/gate'
 import { openModel, present } from '@pare/onnx'
 import { adviceFor, type BreakdownFields, type RunResults } from '@pare/report'
 import type { ModelLatency } from '../../engine/latency.js'
@@ -49,6 +49,8 @@ export interface ModelOutcome {
   copied?: CopyFacts
   verdict?: Verdict
   breakdown?: BreakdownFields
+  /** Where an earlier run left what was taken over, and the seconds that it took. */
+  reuse?: { readonly path: string; readonly seconds: number }
   /** What it took. */
   cost?: StageCost
   error?: FailureReport
@@ -91,7 +93,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
     ...(verdict !== undefined && isTold(verdict) && { demands: verdict.demands.map(demandResult) }),
     ...outcome.breakdown,
-    ...present({ latency: outcome.latency }),
+    ...present({ latency: outcome.latency, reuse: outcome.reuse }),
     ...baselinesOf(outcome),
     ...(smallest !== undefined && { smallest: smallestResult(smallest, cwd) }),
     ...(pruned?.calibration !== undefined && {
@@ -100,6 +102,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...(pruned !== undefined && { ...pruningOf(pruned, cwd), ...weightCurves(task.steps) }),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
     steps: [
+      ...reuseOf(outcome),
       ...(smallest === undefined ? [] : [`searched: ${describeSmallest(smallest)}`]),
       ...courseOf(task, pruned),
       ...copyOf(outcome),
@@ -126,6 +129,12 @@ function asOne({ evaluation }: Task): readonly string[] {
   return [
     role === 'encoder' ? 'Measured with its pruned encoder: both lost that together.' : 'Measured with its decoder as that was.',
   ]
+}
+
+function reuseOf({ reuse }: ModelOutcome): readonly string[] {
+  if (reuse === undefined) return []
+  const took = formatDuration(reuse.seconds * 1000)
+  return [`taken over from an earlier run of the same model, data and settings, which took ${took}, and judged anew`]
 }
 
 /** What files beside the model say now. */

@@ -1,9 +1,9 @@
+import { suggest } from '@pare/onnx/suggest'
 import { z } from 'zod'
 import { configSchema } from '../../options/config.js'
 import { optionsOf } from '../../options/options.js'
 import type { Problem, SourcePlace } from '../../terminal/failure.js'
 import { formatValue } from '../../terminal/format.js'
-import { suggest } from '../../terminal/suggest.js'
 import { visible, visibleMessage } from '../../terminal/visible.js'
 
 type Path = readonly PropertyKey[]
