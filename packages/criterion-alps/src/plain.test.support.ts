@@ -1,4 +1,4 @@
-import type { Pattern, WeightProblem } from '@pare/core'
+import type { CommonPattern, WeightProblem } from '@pare/core'
 
 // ALPS in f64, line by line, with a solver of its own: what `alps` is compared with.
 
@@ -123,7 +123,7 @@ export interface RandomProblem {
   readonly seed: number
   readonly zeros: number
   readonly scope?: 'row' | 'tensor'
-  readonly pattern?: Pattern
+  readonly pattern?: CommonPattern
 }
 
 /** Normal-like weights; inputs that are correlated with their neighbours and of uneven size. */

@@ -5,7 +5,7 @@ import { hashData } from '../files/hash.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { openSearchState } from '../files/search-state.js'
 import { calibrationFiles } from '../settings/data/calibration.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 import { packageVersion } from '../terminal/version.js'
 import type { Work } from './work.js'
 

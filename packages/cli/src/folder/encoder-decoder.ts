@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { present } from '@pare/onnx'
 import { isFolder } from '../files/paths.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 import { usage } from '../terminal/failure.js'
 import { type ModelFolder, modelFileOf, openModelFolder } from './model-folder.js'
 

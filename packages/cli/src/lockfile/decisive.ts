@@ -10,9 +10,9 @@ import { hashModel } from '../files/hash-model.js'
 import { type PluginKind, readReference } from '../plugins/plugin-reference.js'
 import { firstPartyNames } from '../plugins/plugins.js'
 import { calibrationFiles } from '../settings/data/calibration.js'
+import type { Partner } from '../settings/data/evaluation.js'
 import { isFileMask } from '../settings/data/mask-file.js'
-import type { Partner } from '../settings/data/partner.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 import { packageVersion } from '../terminal/version.js'
 
 /** Everything that decides the outcome of a model, by what it is. Two runs with equal parts have equal outcomes, but for the rounding of their machines. */

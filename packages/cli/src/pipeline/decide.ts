@@ -19,7 +19,7 @@ import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
 import { calibrationFiles, describeFiles, looksAtGradients } from '../settings/data/calibration.js'
 import { whoMeasures } from '../settings/quantise.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 import { phasesOf } from '../terminal/phases.js'
 import { emptiedLayers } from './facts/removed-units.js'
 

@@ -1,6 +1,6 @@
 import type { ModelFolder } from '../folder/model-folder.js'
 import { beside } from '../settings/data/partner.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 import { Failure } from '../terminal/failure.js'
 
 /** Pruned encoders whose decoders are measured with them: where they can be run until they are published, by their folder. */

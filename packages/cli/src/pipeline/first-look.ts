@@ -2,7 +2,7 @@ import type { ChildOptions, FirstLook, LookRequest } from '@pare/evaluate'
 import { childOf, loaderFor, type Work } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { requestOf } from '../settings/data/partner.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 import { Failure, isPareError, type Problem } from '../terminal/failure.js'
 
 /** What a file of data is for. */

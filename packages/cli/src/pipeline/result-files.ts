@@ -5,7 +5,7 @@ import type { Work } from '../engine/work.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from '../files/hash.js'
 import type { OutputFiles } from '../files/output.js'
 import type { Publication } from '../files/publication.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 
 export interface FileFacts {
   readonly path: string

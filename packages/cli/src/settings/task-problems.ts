@@ -1,7 +1,7 @@
 import type { CommandName } from '../options/commands.js'
 import { Failure, type Problem, usage } from '../terminal/failure.js'
 import { formatProblems } from './config/config-problems.js'
-import type { Task } from './tasks.js'
+import type { Task } from './task.js'
 
 /** A problem at the top level of a config shows with each model that inherits it, and is told once. */
 export function distinct(problems: readonly Problem[]): Problem[] {

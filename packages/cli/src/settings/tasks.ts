@@ -1,72 +1,33 @@
 import { dirname, resolve } from 'node:path'
 import type { PruneStep } from '@pare/core'
-import type { Demand } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { showPath } from '../files/paths.js'
-import type { ModelFolder } from '../folder/model-folder.js'
 import { type JoinedDecoders, openJoined } from '../folder/pair/pair.js'
 import type { CommandName } from '../options/commands.js'
-import {
-  type Config,
-  type EngineChoice,
-  type ModelConfig,
-  type OneLevel,
-  type Overrides,
-  overridesSchema,
-} from '../options/config.js'
+import { type Config, type EngineChoice, type ModelConfig, type Overrides, overridesSchema } from '../options/config.js'
 import { type OptionValues, overridesOf } from '../options/overrides.js'
 import type { PresetConfig } from '../options/prune.js'
-import { type SourcePlace, usage } from '../terminal/failure.js'
+import { usage } from '../terminal/failure.js'
 import { type Check, orProblem, placeIn } from './check.js'
 import { findConfig, loadConfig } from './config/config-file.js'
 import { checkShape } from './config/config-problems.js'
 import { expandModels, type ModelEntry } from './config/entries.js'
 import { locatorOf } from './config/source-places.js'
 import { refuseOutside } from './config/workspace.js'
-import { type CalibrationSource, calibrationProblems, readCalibration } from './data/calibration.js'
+import { calibrationProblems, readCalibration } from './data/calibration.js'
 import { withDemands } from './data/demands.js'
-import { type EvaluationSettings, readEvaluation, readLimits } from './data/evaluation.js'
+import { readEvaluation, readLimits } from './data/evaluation.js'
 import { withPartners } from './data/partner.js'
-import { readTraining, type TrainingSource } from './data/training.js'
+import { readTraining } from './data/training.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
 import { quantiseProblems } from './quantise.js'
-import { type Recover, recoverOf, recoverProblems } from './recover.js'
+import { recoverOf, recoverProblems } from './recover.js'
 import { scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type ModelSettings, settle } from './settings.js'
-import { afterSearch, dropOf, gateWithDrop, readSmallest, type SmallestSettings, withoutDrop } from './smallest.js'
+import { afterSearch, dropOf, gateWithDrop, readSmallest, withoutDrop } from './smallest.js'
+import type { Task } from './task.js'
 import { distinct, invalid, noModels, refuseSeveral } from './task-problems.js'
-
-/** Everything that is done for one model, with plugins loaded and paths absolute. */
-export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
-  readonly path: string
-  /** The path as messages and results name it: relative to `cwd`, with forward slashes. */
-  readonly name: string
-  /** The folder that the model came in, where that was named. */
-  readonly folder?: ModelFolder
-  /** Where the config names it. Default: it does not, or nobody knows the line */
-  readonly at?: SourcePlace
-  /** The two decoders that `path` was joined from. Absent: it is a file of its own */
-  readonly pair?: JoinedDecoders
-  /** Of everything random. */
-  readonly seed: number
-  readonly steps: readonly PruneStep[]
-  readonly recover: Recover
-  /** What criteria look at, and repair. */
-  readonly calibration: CalibrationSource | undefined
-  /** What it is retrained on. */
-  readonly training: TrainingSource | undefined
-  /** Undefined: the model cannot pass. */
-  readonly evaluation: EvaluationSettings | undefined
-  /** What the gate demands of it: limits, or several demands. */
-  readonly demands: readonly Demand[] | undefined
-  /** How the smallest model that passes is looked for, where that is wanted: `steps` and `quantise` follow from what it finds. */
-  readonly smallest: SmallestSettings | undefined
-  /** Whether what is cut or permuted is proved before it is written. */
-  readonly prove: boolean
-  /** All that config and options say of it, as they say it. */
-  readonly source: ModelSettings & { readonly seed: number; readonly overrides: Omit<Overrides, 'models' | 'prune' | 'device'> }
-}
 
 export interface TaskOptions {
   readonly cwd: string

@@ -4,7 +4,7 @@ import { present } from '@pare/onnx'
 import { planRun, type RunPlan, type SpreadModel } from '@pare/shards'
 import { decisiveOf } from '../lockfile/decisive.js'
 import type { OpenedRun } from '../pipeline/run.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 
 /** How a run is spread over machines, and which task each piece is of. */
 export interface SpreadRun extends RunPlan {

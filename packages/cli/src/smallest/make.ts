@@ -9,7 +9,7 @@ import { zippedSize } from '../pipeline/facts/zipped.js'
 import { pruneInStages } from '../pipeline/stage.js'
 import { quantiseModel, wholeOf } from '../pipeline/steps/quantise.js'
 import type { SmallestSettings } from '../settings/smallest.js'
-import type { Task } from '../settings/tasks.js'
+import type { Task } from '../settings/task.js'
 import { isPareError } from '../terminal/failure.js'
 import type { CandidateBits, CandidateSize, ModelCandidate } from './candidate.js'
 

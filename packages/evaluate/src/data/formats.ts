@@ -40,10 +40,6 @@ export function tableOpener(path: string): OpenTable | undefined {
   return Object.hasOwn(TABLE_FORMATS, format) ? TABLE_FORMATS[format] : undefined
 }
 
-/** Files that folders and tables name. */
-export const IMAGE_FILE = /\.(png|jpe?g|webp)$/i
-export const SOUND_FILE = /\.wav$/i
-
 /** Files of text alone. Where there is a tokenizer, whatever else is UTF-8 is text too. */
 export const TEXT_FORMATS = ['.txt', '.md'] as const
 

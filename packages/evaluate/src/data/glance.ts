@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { formatOf, IMAGE_FILE, SOUND_FILE, TEXT_FORMATS, tableOpener } from './formats.js'
+import { IMAGE_FILE, SOUND_FILE } from './file-kinds.js'
+import { formatOf, TEXT_FORMATS, tableOpener } from './formats.js'
 import { type DataArray, isStrings, numbersOf } from './ndarray.js'
 import { readUnpacked } from './packed.js'
 import { isChoiceRow } from './questions/choice-forms.js'

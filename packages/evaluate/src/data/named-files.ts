@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { IMAGE_FILE, SOUND_FILE, tableOpener } from './formats.js'
+import { IMAGE_FILE, SOUND_FILE } from './file-kinds.js'
+import { tableOpener } from './formats.js'
 import { contentOf } from './tables/folder.js'
 
 /** Rows after which a table that named no file is taken to name none. */

@@ -1,5 +1,5 @@
 import type { PlanStep } from '@pare/core'
-import type { Task } from '../../settings/tasks.js'
+import type { Task } from '../../settings/task.js'
 
 /** Which criteria were taken since there are calibration data, and where not, one sentence for each step. */
 export function describeDefaults(

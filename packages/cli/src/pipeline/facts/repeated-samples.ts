@@ -1,5 +1,5 @@
 import { formatCount } from '@pare/gate'
-import type { Task } from '../../settings/tasks.js'
+import type { Task } from '../../settings/task.js'
 import type { DataPurpose, LookedAt } from '../first-look.js'
 
 /** What other data hold of the evaluation data, by task: a sentence for each file that does, as far as samples were read. */

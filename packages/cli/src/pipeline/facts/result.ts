@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { Scores } from '@pare/evaluate'
-import { type Demand, type DemandVerdict, figure, formatDuration, type Limits, type Verdict } from '@pare/gate'
+import { figure, formatDuration, type Verdict } from '@pare/gate'
 import { openModel, present } from '@pare/onnx'
 import { adviceFor, type BreakdownFields, type RunResults } from '@pare/report'
 import type { ModelLatency } from '../../engine/latency.js'
@@ -8,7 +8,7 @@ import { showPath } from '../../files/paths.js'
 import { valueText } from '../../folder/card.js'
 import type { CopyFacts } from '../../folder/folder-copy.js'
 import { firstMetric } from '../../settings/data/demands.js'
-import type { Task } from '../../settings/tasks.js'
+import type { Task } from '../../settings/task.js'
 import type { SmallestSearchFacts } from '../../smallest/find-smallest.js'
 import type { FailureReport } from '../../terminal/failure.js'
 import type { PrunedModel } from '../model.js'
@@ -16,6 +16,7 @@ import { describeNothing, describeSmallest, disagreement, smallestResult } from 
 import { shownMasks } from '../steps/masks.js'
 import type { Baseline, StageScores } from './baselines.js'
 import { courseOf } from './course.js'
+import { demandResult, limitsOf, saysMore } from './demand-results.js'
 import { bytesOf } from './facts.js'
 import type { PairScores } from './pair-scores.js'
 import { proofOf } from './proof-facts.js'
@@ -91,7 +92,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...(await filesOf(task, outcome, cwd)),
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
-    ...(verdict !== undefined && isTold(verdict) && { demands: verdict.demands.map(demandResult) }),
+    ...(verdict !== undefined && saysMore(verdict) && { demands: verdict.demands.map(demandResult) }),
     ...outcome.breakdown,
     ...present({ latency: outcome.latency, reuse: outcome.reuse }),
     ...baselinesOf(outcome),
@@ -153,30 +154,6 @@ export function measuredOf({ comparison, verdict }: ModelOutcome): readonly stri
     ([metric, value]) => `${metric} ${shown(reference.metrics[metric])} → ${shown(value)} on ${pruned.samples} samples`,
   )
   return [...metrics, ...(verdict === undefined ? [] : [verdict.summary])]
-}
-
-/** What a demand limits, without what it is about. */
-function limitsOf({ metric: _metric, where: _where, by: _by, classes: _classes, ...limits }: Demand): Limits {
-  return limits
-}
-
-/** Whether the demands say more than the verdict does: where there are several, or one on every part. */
-function isTold({ demands }: Verdict): boolean {
-  return demands.length > 1 || demands.some(({ parts }) => parts !== undefined)
-}
-
-/** One of several demands, as `results.json` tells of it. */
-function demandResult({ demand, ...verdict }: DemandVerdict): NonNullable<ModelResult['demands']>[number] {
-  const { about, summary, drop, resolution, parts, reasons, breaches } = verdict
-  return structuredClone({
-    about,
-    verdict: verdict.verdict,
-    summary,
-    reasons,
-    limits: limitsOf(demand),
-    breaches,
-    ...present({ drop, resolution, parts }),
-  }) as NonNullable<ModelResult['demands']>[number]
 }
 
 /** 'no layer …' begins with a capital. */

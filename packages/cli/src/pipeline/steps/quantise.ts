@@ -20,7 +20,7 @@ import { hashCalibration } from '../../files/hash.js'
 import type { QuantiseConfig } from '../../options/quantise.js'
 import { describeFiles } from '../../settings/data/calibration.js'
 import { type QuantiserSettings, quantiserOf, whoMeasures } from '../../settings/quantise.js'
-import type { Task } from '../../settings/tasks.js'
+import type { Task } from '../../settings/task.js'
 import type { StagedModel } from '../stage.js'
 
 /** What was done to weights, and what was not. */

@@ -1,7 +1,7 @@
 import type { PlanStep } from '@pare/core'
 import { plural, share } from '@pare/gate'
 import { applyStorage, type Model, planStorage } from '@pare/onnx'
-import type { Task } from '../../settings/tasks.js'
+import type { Task } from '../../settings/task.js'
 
 /** How weights were written. */
 export interface StorageFacts {

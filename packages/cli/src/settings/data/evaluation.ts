@@ -12,7 +12,15 @@ import { formatValue } from '../../terminal/format.js'
 import { type Check, orProblem, placeIn } from '../check.js'
 import { readDataFile, readPath, readReading, strayTextOptions, textOf } from './data-file.js'
 import { textOfFolder, writtenGate, writtenMetric } from './metric-setting.js'
-import type { Partner } from './partner.js'
+
+/** The other half of an encoder with its decoder, where both are measured as one. */
+export interface Partner {
+  readonly role: 'encoder' | 'decoder'
+  /** Beside which a model is measured, absolute: of a decoder the pruned encoder, once there is one. */
+  readonly path: string
+  /** Beside which the reference is measured, absolute. */
+  readonly original: string
+}
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface EvaluationSettings {

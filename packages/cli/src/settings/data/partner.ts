@@ -2,17 +2,8 @@ import type { EvaluateRequest } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
 import { present } from '@pare/onnx'
 import { isEncoderDecoder } from '../../folder/encoder-decoder.js'
-import type { Task } from '../tasks.js'
-import type { EvaluationSettings } from './evaluation.js'
-
-/** The other half of an encoder with its decoder, where both are measured as one. */
-export interface Partner {
-  readonly role: 'encoder' | 'decoder'
-  /** Beside which a model is measured, absolute: of a decoder the pruned encoder, once there is one. */
-  readonly path: string
-  /** Beside which the reference is measured, absolute. */
-  readonly original: string
-}
+import type { Task } from '../task.js'
+import type { EvaluationSettings, Partner } from './evaluation.js'
 
 /** What is measured of a model, beside its partner where it has one. */
 export function requestOf({ request, partner }: EvaluationSettings, model: string): EvaluateRequest {

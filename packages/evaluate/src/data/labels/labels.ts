@@ -1,5 +1,5 @@
 import { PareError } from '@pare/onnx'
-import { IMAGE_FILE } from '../formats.js'
+import { IMAGE_FILE } from '../file-kinds.js'
 import { type DataArray, isStrings, type NdArray, type StringArray } from '../ndarray.js'
 
 /** Names of classes, in the order of their numbers. */

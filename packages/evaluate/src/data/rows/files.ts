@@ -1,8 +1,8 @@
 import { basename, resolve } from 'node:path'
 import { PareError } from '@pare/onnx'
 import { readWhole } from '../file.js'
+import { IMAGE_FILE, SOUND_FILE } from '../file-kinds.js'
 import { canFill } from '../fill.js'
-import { IMAGE_FILE, SOUND_FILE } from '../formats.js'
 import { imageReader, PIXEL_MASK, takesImages } from '../images/images.js'
 import { areTwofold, type ClassMask, decodeMask, placeMask } from '../images/masks.js'
 import type { Placement } from '../images/placement.js'
@@ -13,7 +13,7 @@ import { soundReader, takesSound } from '../sounds/sound.js'
 import { decodeWav } from '../sounds/wav.js'
 import type { Row, Table } from '../tables/table.js'
 import { type Boundary, insideOf } from './inside.js'
-import type { RowOptions } from './rows.js'
+import type { RowOptions } from './row-options.js'
 
 /** A column of files, and what makes an input of them. */
 export interface FileColumn {

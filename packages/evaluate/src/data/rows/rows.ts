@@ -2,32 +2,18 @@ import { PareError, present } from '@pare/onnx'
 import type { EntrySource, SampleEntry } from '../entries.js'
 import { keptNames } from '../entries.js'
 import { canFill } from '../fill.js'
-import type { ImageOptions } from '../images/image-options.js'
 import { PIXEL_MASK } from '../images/images.js'
 import { BOX_ARRAYS, emptyBoxes } from '../labels/box-labels.js'
-import { labelNameOf, type MatchOptions } from '../match.js'
+import { labelNameOf } from '../match.js'
 import type { ModelValue } from '../model-value.js'
 import type { DataArray } from '../ndarray.js'
 import { cellReader } from '../tables/cells.js'
 import { PANDAS_INDEX, type Row, SMALL_BYTES, type Table } from '../tables/table.js'
-import type { TextOptions } from '../text/text-options.js'
 import { isTextRow, textReader } from '../text/text-rows.js'
 import { cellOf } from './columns.js'
 import { type FileArrays, type FileColumn, fileReader, maskReader } from './files.js'
-import type { Boundary } from './inside.js'
+import type { RowOptions } from './row-options.js'
 import { arraysOf, type Sample } from './sample.js'
-
-export interface RowOptions extends MatchOptions {
-  readonly text?: TextOptions
-  readonly image?: ImageOptions
-  readonly boundary: Boundary
-  /** The preprocessor_config.json beside model or data. */
-  findPreprocessor(): Promise<{ readonly path: string; readonly content: Readonly<Record<string, unknown>> } | undefined>
-  /** What is larger is streamed. Default: 64 MiB */
-  readonly smallBytes?: number
-  /** Names of classes as the user says them. */
-  readonly classes?: readonly string[]
-}
 
 /** The samples of a table: its rows, each as what the model takes. How rows are read is decided by the first of them. */
 export async function rowSource(table: Table, options: RowOptions): Promise<EntrySource> {

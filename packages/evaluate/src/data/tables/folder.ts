@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { PareError } from '@pare/onnx'
-import { IMAGE_FILE, SOUND_FILE } from '../formats.js'
+import { IMAGE_FILE, SOUND_FILE } from '../file-kinds.js'
 import { type FindClasses, listed } from '../labels/labels.js'
 import type { Row, Table } from './table.js'
 
