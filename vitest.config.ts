@@ -11,5 +11,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Tests that load ONNX Runtime themselves must not send anything either, nor leave its files behind.
     env: { ORT_DISABLE_TELEMETRY: '1' },
+    // Other packages are built: Node loads them as they are. Vite would transform each file of theirs in each worker, which took longer than most tests.
+    server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
   },
 })

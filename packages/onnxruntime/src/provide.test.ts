@@ -115,7 +115,6 @@ it('a project without one fetches it through npm, keeps this platform’s files,
   const manifest = join(expected, 'package.json')
   writeFileSync(manifest, `${readFileSync(manifest, 'utf8')} `)
   expect(JSON.parse(await inProject(code)).said).toEqual([expect.stringContaining('holds other bytes than were published')])
-  expect(JSON.parse(await inProject(code)).said).toEqual([])
 })
 
 it('what the registry serves is not unpacked where its hash is another one, and nothing stays behind', async () => {

@@ -11,7 +11,7 @@ import {
   startOf,
 } from '@pare/core'
 import { isModule } from '@pare/evaluate/choices'
-import { formatBytes, formatCount } from '@pare/gate'
+import { formatBytes, plural } from '@pare/gate'
 import { type Model, present } from '@pare/onnx'
 import { describeParts, partsOf } from '../engine/calibrate.js'
 import { filesBeside, hashOfData } from '../engine/data-hash.js'
@@ -79,7 +79,7 @@ export async function calibrate(context: Context, [written = '']: readonly strin
     context,
     { path: output.path, names },
     ({ path, names }) =>
-      `${path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${formatCount(samples)} samples${describeParts(parts)}${part}`,
+      `${path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${plural(samples, 'sample')}${describeParts(parts)}${part}`,
   )
   return EXIT.pass
 }

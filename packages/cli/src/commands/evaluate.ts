@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { EvaluateRequest, Evaluation } from '@pare/evaluate'
-import { figure, formatCount } from '@pare/gate'
+import { figure, plural } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
@@ -57,7 +57,7 @@ export async function evaluate(context: Context, [written = '']: readonly string
   })
   say(context, { model, data, metrics }, (shown) => {
     const lines = Object.entries(shown.metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${figure(value)}`)
-    return [`${shown.model} on ${formatCount(samples)} samples of ${shown.data}`, ...lines].join('\n')
+    return [`${shown.model} on ${plural(samples, 'sample')} of ${shown.data}`, ...lines].join('\n')
   })
   sayPlainly(context, { metrics }, (shown) =>
     Object.entries(shown.metrics)

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { isStatistics, mergeStatistics, type NamedStatistics, parseStatistics } from '@pare/core'
-import { formatBytes, formatCount } from '@pare/gate'
+import { formatBytes, plural } from '@pare/gate'
 import { readRegular, systemCode } from '@pare/onnx'
 import { refuseInput } from '../files/output.js'
 import { isFile, isFolder, showPath } from '../files/paths.js'
@@ -40,7 +40,7 @@ async function mergeStatisticFiles(context: Context, files: readonly string[], v
   say(
     context,
     shown.path,
-    (path) => `${path}  (${formatBytes(bytes)})\n  ${formatCount(samples!)} samples of ${files.length} files`,
+    (path) => `${path}  (${formatBytes(bytes)})\n  ${plural(samples!, 'sample')} of ${plural(files.length, 'file')}`,
   )
   return EXIT.pass
 }

@@ -12,7 +12,7 @@ import { removedUnits } from '../pipeline/facts/removed-units.js'
 import { type PlannedModel, planModel } from '../pipeline/model.js'
 import { openMasksPlace, shownMasks } from '../pipeline/steps/masks.js'
 import type { Task } from '../settings/task.js'
-import { refuseSeveral } from '../settings/task-problems.js'
+import { ofTask, refuseSeveral } from '../settings/task-problems.js'
 import { readFolderTasks } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
@@ -35,7 +35,7 @@ export async function plan(context: Context, [model = '']: readonly string[], va
   for (const [i, task] of tasks.entries()) {
     const output = outputs[i]!
     const to = { output, publication, copy, ...masks.place }
-    const facts = await planModel({ ...task, prove: false }, to, workOn(task, engine, context))
+    const facts = await ofTask(task, tasks, () => planModel({ ...task, prove: false }, to, workOn(task, engine, context)))
     all.push({ task, facts, shown: showPath(output.plan, io.cwd) })
   }
   io.signal.throwIfAborted()

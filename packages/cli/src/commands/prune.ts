@@ -22,7 +22,7 @@ import { describeRepair } from '../pipeline/steps/repair.js'
 import { describeTraining } from '../pipeline/steps/retrain.js'
 import { describeStorage } from '../pipeline/steps/storage.js'
 import { describeProof } from '../proof/prove.js'
-import { refuseSeveral } from '../settings/task-problems.js'
+import { ofTask, refuseSeveral } from '../settings/task-problems.js'
 import { readFolderTasks } from '../settings/tasks.js'
 import { chosenTask, findSmallest, type SmallestSearchFacts } from '../smallest/find-smallest.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -53,7 +53,7 @@ export async function prune(context: Context, [model = '']: readonly string[], v
     const search = own.smallest && (await findSmallest({ task: own, smallest: own.smallest, folder: trialsFolder(output) }, work))
     if (search !== undefined && search.chosen === undefined) return nothingPasses(search, { context, start })
     const chosen = search?.chosen === undefined ? own : await chosenTask(own, own.smallest!, search.chosen)
-    const pruned = await pruneModel(chosen, { output, publication, copy, ...masks.place }, work)
+    const pruned = await ofTask(task, tasks, () => pruneModel(chosen, { output, publication, copy, ...masks.place }, work))
     keepEncoder(task, pruned.staged, encoders)
     copy?.describe(...cardOf(chosen, pruned, []))
     all.push({ pruned, ...present({ smallest: search && smallestResult(search, io.cwd) }) })

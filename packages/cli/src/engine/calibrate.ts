@@ -1,6 +1,6 @@
 import type { CalibrationFacts, PlanOptions, PruneStep } from '@pare/core'
 import { mixedCounts } from '@pare/evaluate/choices'
-import { formatCount } from '@pare/gate'
+import { formatCount, plural } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { hashCalibration } from '../files/hash.js'
 import type { ModelHashes } from '../files/hash-model.js'
@@ -75,7 +75,7 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
       ...padded.warnings(),
       ...(counts.leftOut === 0
         ? []
-        : [`${counts.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`]),
+        : [`${plural(counts.leftOut, 'sample')} at the end of ${shown} left out: too few for the model's fixed batch`]),
     ],
     [Symbol.asyncDispose]: close,
   }

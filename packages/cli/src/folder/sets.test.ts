@@ -52,6 +52,15 @@ describe('a folder with an encoder and its decoder', () => {
     expect(stdout).toContain('apply it: pare replay plans/onnx/encoder_model.plan.json merged')
   })
 
+  test('in which a structure finds nothing, is refused by the name of the model', async () => {
+    for (const command of ['plan', 'prune']) {
+      const { exitCode, stderr } = await pare([command, 'two', '--structure', 'channel', '--ratio', '0.5'], { cwd })
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain(`two/${ENCODER}: structure 'channel' finds nothing to prune`)
+      expect(stderr).toContain(`pare inspect two/${ENCODER} lists`)
+    }
+  })
+
   test('is timed beside another one, encoder by encoder and decoder by decoder', async () => {
     type Pair = { readonly reference: { readonly path: string }; readonly pruned: { readonly path: string } }
     const pairs = await modelsOf<Pair>('bench', 'merged', 'two', '--threads', '1', '--batch', '1')

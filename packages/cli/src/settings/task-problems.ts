@@ -1,5 +1,6 @@
+import { PareError } from '@pare/onnx'
 import type { CommandName } from '../options/commands.js'
-import { Failure, type Problem, usage } from '../terminal/failure.js'
+import { Failure, isPareError, type Problem, usage } from '../terminal/failure.js'
 import { formatProblems } from './config/config-problems.js'
 import type { Task } from './task.js'
 
@@ -40,4 +41,14 @@ export function refuseSeveral(
     `pare ${command}: ${why}, and ${first!.folder?.name} holds ${tasks.length} models that belong together: ${first!.folder?.models.join(', ')}.`,
     `name one of them: ${first!.name}`,
   )
+}
+
+/** What `work` gives. Where several models are worked on, the PareError that it throws says of which it is. */
+export async function ofTask<Result>(task: Task, tasks: readonly Task[], work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (tasks.length === 1 || !isPareError(error) || error instanceof Failure || error.message.includes(task.name)) throw error
+    throw new PareError(`${task.name}: ${error.message}`, { hint: error.hint?.replace('MODEL', task.name), cause: error })
+  }
 }

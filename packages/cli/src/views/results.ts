@@ -1,4 +1,4 @@
-import { atSizes, figure, formatBytes, share } from '@pare/gate'
+import { atSizes, figure, formatBytes, plural, share } from '@pare/gate'
 import { adviceLines, baselineSentence, changedClasses, classChangeText, dropText, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
@@ -112,7 +112,7 @@ function answerLines({ classes, changed: samples, findings = [], slices = [] }: 
       ({ by, name, samples: count, before, after }) => `  where ${by} = ${name} (${count}): ${value(before)} → ${value(after)}`,
     ),
     ...(samples !== undefined && samples.samples.length > 0
-      ? [`  ${samples.lost} samples lost, ${samples.gained} gained, named in results and report`]
+      ? [`  ${plural(samples.lost, 'sample')} lost, ${samples.gained} gained, named in results and report`]
       : []),
   ]
 }

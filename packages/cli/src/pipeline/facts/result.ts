@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { Scores } from '@pare/evaluate'
-import { figure, formatDuration, type Verdict } from '@pare/gate'
+import { figure, formatDuration, plural, type Verdict } from '@pare/gate'
 import { openModel, present } from '@pare/onnx'
 import { adviceFor, type BreakdownFields, type RunResults } from '@pare/report'
 import type { ModelLatency } from '../../engine/latency.js'
@@ -151,7 +151,7 @@ export function measuredOf({ comparison, verdict }: ModelOutcome): readonly stri
   const { reference, pruned } = comparison
   const shown = (value: number | undefined) => (value === undefined ? 'not measured' : figure(value))
   const metrics = Object.entries(pruned.metrics).map(
-    ([metric, value]) => `${metric} ${shown(reference.metrics[metric])} → ${shown(value)} on ${pruned.samples} samples`,
+    ([metric, value]) => `${metric} ${shown(reference.metrics[metric])} → ${shown(value)} on ${plural(pruned.samples, 'sample')}`,
   )
   return [...metrics, ...(verdict === undefined ? [] : [verdict.summary])]
 }
