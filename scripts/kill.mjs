@@ -58,7 +58,10 @@ for (let turn = 1; total() < Number(values.kills); turn++) {
   const { wasKilled } = await run(argv(fraction()), { cwd, signal, afterMs: random() * times[name] * 1.1 })
   if (wasKilled) kills[name]++
   await look(`${signal} to pare ${name}`, folder)
-  if (turn % 20 === 0) await settle()
+  if (turn % 20 === 0) {
+    await settle()
+    console.log(`${total()} kills, ${problems.length} problems`)
+  }
 }
 await settle()
 rmSync(work, { recursive: true, force: true })
