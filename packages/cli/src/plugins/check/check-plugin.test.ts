@@ -53,7 +53,7 @@ it('a plugin that keeps the laws of its kind, with the options that it needs', a
   const { wrong, open, laws } = await check(folder, '--options', 'by=2')
   // TypeScript is not installed here; the tests of create-pare-plugin have all of it.
   expect({ wrong, open }).toEqual({ wrong: [], open: ['types'] })
-  expect(laws.map(({ status }) => status)).toEqual(Array(6).fill('pass'))
+  expect(laws.map(({ status }) => status)).toEqual(Array(7).fill('pass'))
 }, 60_000)
 
 it('a law that does not hold is told by its name, with what it does not hold for', async () => {
@@ -62,7 +62,7 @@ it('a law that does not hold is told by its name, with what it does not hold for
   await install(folder, '@pare/core', '@pare/testing', 'vitest')
   const { exitCode, stdout } = await pare(['plugin', 'check', folder.path], { cwd: folder.path })
   expect(exitCode).toBe(1)
-  expect(stdout).toMatch(/^wrong laws {5}1 of 6 laws do not hold\.$/m)
+  expect(stdout).toMatch(/^wrong laws {5}1 of 7 laws do not hold\.$/m)
   expect(stdout).toMatch(
     /^ {2}wrong criterion near gives every finite weight a finite saliency, .*\n.*Counterexample: .*weights/m,
   )
