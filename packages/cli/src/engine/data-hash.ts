@@ -49,6 +49,13 @@ export async function hashOfData(path: string, reader: DataReader): Promise<stri
   }
 }
 
+/** Of a file that is no table whatever its name ends with, such as a config in JSON: its SHA-256. */
+export async function hashOfFile(path: string): Promise<string> {
+  if (!existsSync(path)) return 'none'
+  await using hashing = hashData(path)
+  return await hashing.digest()
+}
+
 /** A pass over the data that takes longer costs more than it can save. */
 const YIELD_MS = 120_000
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { BESIDE_TOKENIZER } from '@pare/evaluate/choices'
 import { openModel, present } from '@pare/onnx'
 import { installedVersion } from '@pare/onnxruntime'
-import { filesBeside, hashOfData, type ModuleRunner, notHashed, whyNotHashed } from '../engine/data-hash.js'
+import { filesBeside, hashOfData, hashOfFile, type ModuleRunner, notHashed, whyNotHashed } from '../engine/data-hash.js'
 import type { Engine } from '../engine/work.js'
 import { hashModel } from '../files/hash-model.js'
 import { type PluginKind, readReference } from '../plugins/plugin-reference.js'
@@ -26,7 +26,7 @@ export async function decisiveOf(
 ): Promise<Decisive> {
   const { evaluation, smallest, calibration, training, steps, source } = task
   const search = smallest?.evaluation.request.data
-  const files = {
+  const dataFiles = {
     'evaluation data': evaluation?.request.data,
     ...Object.fromEntries(
       (calibration === undefined ? [] : calibrationFiles(calibration.run)).map((path, i) => [
@@ -37,6 +37,8 @@ export async function decisiveOf(
     'training data': training?.data,
     'search data': search === evaluation?.request.data ? undefined : search,
     examples: evaluation?.request.examples,
+  }
+  const settingFiles = {
     ...tokenizers('tokenizer', evaluation?.request.text?.tokenizer),
     ...tokenizers("calibration's tokenizer", calibration?.run.text?.tokenizer),
     ...tokenizers("training's tokenizer", training?.text?.tokenizer),
@@ -47,15 +49,19 @@ export async function decisiveOf(
     ...filesBeside('the evaluation data', evaluation?.request.data),
   }
   const hashes = await Promise.all(
-    Object.entries(present(files)).map(async ([what, path]) => {
+    Object.entries(present(dataFiles)).map(async ([what, path]) => {
       const samples = what.startsWith('calibration data') ? calibration?.run.samples : undefined
       return [what, await hashOfData(path, { runner, samples })] as const
     }),
+  )
+  const settingHashes = await Promise.all(
+    Object.entries(present(settingFiles)).map(async ([what, path]) => [what, await hashOfFile(path!)] as const),
   )
   return {
     ...(await modelHashes(task.path)),
     ...(evaluation?.partner && (await partnerHashes(evaluation.partner))),
     ...Object.fromEntries(hashes),
+    ...Object.fromEntries(settingHashes),
     ...Object.fromEntries(pluginsOf(task).map((name) => [`plugin ${name}`, notHashed('it is code')])),
     ...Object.fromEntries((evaluation?.commands ?? []).map((run) => [`command '${run}'`, notHashed('it may read anything')])),
     // With what files of settings say: curves of an allocation, names of classes.
