@@ -66,3 +66,23 @@ export const JPEG = Buffer.from(
   '/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACf/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AVN//2Q==',
   'base64',
 )
+
+/** Annotations of two images, with a box on one of them. */
+export const COCO = JSON.stringify({
+  images: [
+    { id: 7, file_name: '7.png', width: 2, height: 2 },
+    { id: 8, file_name: '8.png', width: 2, height: 2 },
+  ],
+  annotations: [{ id: 1, image_id: 7, category_id: 3, bbox: [0, 0, 1, 1], area: 1, iscrowd: 0 }],
+  categories: [
+    { id: 1, name: 'cat' },
+    { id: 3, name: 'dog' },
+  ],
+})
+
+/** A table in one frame of Zstandard, in a block as it is. */
+export const ZSTD = (() => {
+  const text = Buffer.from('x[0],x[1],label\n1,2,0\n3,4,1\n')
+  const block = (text.length << 3) | 1
+  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, text.length, block & 255, block >> 8, 0]), text])
+})()

@@ -99,3 +99,23 @@ function wordsOf(roots) {
     .flatMap(({ owner, key }) => (typeof owner[key] === 'string' ? [owner[key]] : []))
   return ['', 'x', ...new Set(found)]
 }
+
+/** What JSON is written in, and names that objects have already. */
+export const JSON_WORDS = [
+  '{',
+  '}',
+  '[',
+  ']',
+  '"',
+  ',',
+  ':',
+  'null',
+  'true',
+  '1e308',
+  '"__proto__":',
+  '"constructor"',
+  '\\u0000',
+  '\\ud800',
+  '[[[[[[[[',
+  '{"a":',
+]

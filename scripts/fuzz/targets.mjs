@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { parsePlan, parseStatistics } from '@pare/core'
 import { globMatcher, parseJson } from '@pare/onnx'
 import { openCheckpoint } from '../../packages/cli/dist/checkpoint/checkpoint.js'
@@ -13,12 +14,13 @@ import { parseNpy } from '../../packages/evaluate/dist/data/arrays/npy.js'
 import { parseNpz } from '../../packages/evaluate/dist/data/arrays/npz.js'
 import { openData } from '../../packages/evaluate/dist/data/data.js'
 import { decodeImage } from '../../packages/evaluate/dist/data/images/decode.js'
+import { decodeMask } from '../../packages/evaluate/dist/data/images/masks.js'
 import { decodeWav } from '../../packages/evaluate/dist/data/sounds/wav.js'
 import { metadataOf } from '../../packages/evaluate/dist/data/tables/parquet.js'
 import { checkPages } from '../../packages/evaluate/dist/data/tables/parquet-pages.js'
-import { arrows, floats, JPEG, npy, npz, PNG, parquets, safetensors, wav } from './data-files.mjs'
+import { arrows, COCO, floats, JPEG, npy, npz, PNG, parquets, safetensors, wav, ZSTD } from './data-files.mjs'
 import { models, plan, readAndWrite, somePlan, someStatistics } from './models.mjs'
-import { changedJson, changedModel } from './structured.mjs'
+import { changedJson, changedModel, JSON_WORDS } from './structured.mjs'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const CORPUS = fileURLToPath(new URL('corpus/', import.meta.url))
@@ -86,25 +88,6 @@ function kept(name) {
     return []
   }
 }
-
-const JSON_WORDS = [
-  '{',
-  '}',
-  '[',
-  ']',
-  '"',
-  ',',
-  ':',
-  'null',
-  'true',
-  '1e308',
-  '"__proto__":',
-  '"constructor"',
-  '\\u0000',
-  '\\ud800',
-  '[[[[[[[[',
-  '{"a":',
-]
 
 const test = (name) => readFileSync(join(ROOT, 'test-models', name))
 
@@ -183,6 +166,26 @@ export const TARGETS = {
     ],
     words: [...JSON_WORDS, '\n', '"x"', '"label"', '"bytes"', '"path"'],
     run: data('x.jsonl'),
+  },
+  json: {
+    change: changedJson,
+    begin: () => [
+      Buffer.from('[{"x": [1, 2], "label": 0}, {"x": [3, 4], "label": 1}]'),
+      Buffer.from('{"x[0]": {"0": 1, "1": 3}, "x[1]": {"0": 2, "1": 4}, "label": {"0": 0, "1": 1}}'),
+      Buffer.from(COCO),
+    ],
+    words: [...JSON_WORDS, '"data"', '"images"', '"annotations"', '"categories"', '"file_name"', '"bbox"', '"id"'],
+    run: data('x.json'),
+  },
+  packed: {
+    begin: () => [gzipSync('x[0],x[1],label\n1,2,0\n3,4,1\n'), ZSTD],
+    words: ['\x1f\x8b\x08', '\x28\xb5\x2f\xfd', '\xe0', '\xff\xff\xff'],
+    run: data('x.csv'),
+  },
+  mask: {
+    begin: () => [PNG],
+    words: ['IHDR', 'IDAT', 'IEND', 'PLTE', 'tRNS', '\x08\x03', '\x08\x00', '\x10\x00'],
+    run: async (bytes) => `${(await decodeMask(bytes, 'x')).width > 0}`,
   },
   parquet: {
     begin: parquets,
@@ -274,6 +277,6 @@ async function config(bytes) {
 
 /** The inputs that a target begins with, those of earlier findings among them. */
 export async function corpusOf(name) {
-  const found = [...(await TARGETS[name].begin()), ...kept(name)]
-  return name === 'npz' ? [...found, test('data/digits-calibrate.npz').subarray(0, 4096)] : found
+  const inputs = [...(await TARGETS[name].begin()), ...kept(name)]
+  return name === 'npz' ? [...inputs, test('data/digits-calibrate.npz').subarray(0, 4096)] : inputs
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
@@ -69,4 +69,11 @@ it('nor do those that say the least name a value, a field or a parameter', () =>
       .flatMap((line) => [...line.replaceAll(/'[^']*'|`[^`]*`|\/?\*.*/g, '').matchAll(named)].map(() => `${at}: ${line.trim()}`)),
   )
   expect(lines).toEqual([])
+})
+
+it('no folder holds more than 20 source files', () => {
+  const counts = new Map<string, number>()
+  for (const { at } of FILES) counts.set(dirname(at), (counts.get(dirname(at)) ?? 0) + 1)
+  expect(counts.size).toBeGreaterThan(100)
+  expect([...counts].filter(([, count]) => count > 20)).toEqual([])
 })

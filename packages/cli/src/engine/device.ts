@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Backend } from '@pare/core/backends'
-import type { DeviceChoice } from '../options/devices.js'
+import type { DeviceChoice } from '../options/config.js'
 import type { Progress } from '../terminal/progress.js'
 
 /** Where it was decided. Every device decides the same. */

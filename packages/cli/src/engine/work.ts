@@ -1,8 +1,7 @@
 import type { ChildOptions, Provider } from '@pare/evaluate'
 import { present } from '@pare/onnx'
 import type { RetrainChildOptions } from '@pare/retrain'
-import type { EngineChoice } from '../options/config.js'
-import type { DeviceChoice } from '../options/devices.js'
+import type { DeviceChoice, EngineChoice } from '../options/config.js'
 import type { Context } from '../terminal/context.js'
 import type { Progress } from '../terminal/progress.js'
 

@@ -85,11 +85,16 @@ describe('pare run with a lock file', () => {
     await mkdir(join(cwd, 'words'))
     await writeFile(join(cwd, 'words/tokenizer.json'), '{}')
     await writeFile(join(cwd, 'chats.jsonl'), '{"messages": []}')
-    for (const name of ['chat_template.jinja', 'generation_config.json']) {
+    for (const [name, part] of [
+      ['tokenizer.json', 'tokenizer'],
+      ['tokenizer_config.json', 'settings of the tokenizer'],
+      ['chat_template.jinja', 'chat_template.jinja beside the tokenizer'],
+      ['generation_config.json', 'generation_config.json beside the tokenizer'],
+    ] as const) {
       const before = await decisive()
       await writeFile(join(cwd, 'words', name), '{"eos_token_id": 1}')
       const after = await decisive()
-      expect(changedParts(before, after)).toEqual([`${name} beside the tokenizer`])
+      expect(changedParts(before, after)).toEqual([part])
       expect(decidesTheSame(before, after)).toBe(false)
     }
   })

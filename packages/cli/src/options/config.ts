@@ -11,7 +11,6 @@ import {
   trainFields,
   trainSection,
 } from './data.js'
-import { DEVICES } from './devices.js'
 import { demandFields, gate, gateFields, limits } from './gate.js'
 import { MASK_FORMATS, PRUNING, pruneFields, step, steps } from './prune.js'
 import { baselinesField, quantiseField, storageField } from './quantise.js'
@@ -20,6 +19,12 @@ import { type Field, type Fields, field, shapeOf } from './row.js'
 import { axisSizes, oneOf, path } from './schemas.js'
 import { searchSection, smallestFields } from './smallest.js'
 import { sizesOf } from './text.js'
+
+/** What a user may choose for scoring and selecting weights: `auto` uses the CPU. */
+export const DEVICES = ['auto', 'cpu', 'gpu'] as const
+
+/** Where it is decided what goes. 'auto' is the CPU: it judges weights in less time than a GPU takes to be sent them (bench/README.md). */
+export type DeviceChoice = (typeof DEVICES)[number]
 
 const seed = z.number().int().min(0).max(0xffffffff)
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { PareError } from '@pare/onnx'
-import { type ClassNames, type FindClasses, listed } from '../labels/labels.js'
+import { type FindClasses, listed } from '../labels/labels.js'
 import type { Row, Table, TableFile } from './table.js'
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -29,8 +29,13 @@ export async function cocoTable(coco: CocoFile, { path, name, folder, findClasse
   const place = await imageFolder(coco, { path, name, folder })
   const { numberOf, notes } = await numbering(coco, { name, findClasses })
   const boxes = new Map<unknown, JsonObject[]>()
-  for (const one of coco.annotations) boxes.set(one.image_id, [...(boxes.get(one.image_id) ?? []), one])
-  const stray = [...boxes.keys()].find((id) => !coco.images.some((image) => image.id === id))
+  for (const one of coco.annotations) {
+    const own = boxes.get(one.image_id)
+    if (own === undefined) boxes.set(one.image_id, [one])
+    else own.push(one)
+  }
+  const ids = new Set(coco.images.map(({ id }) => id))
+  const stray = [...boxes.keys()].find((id) => !ids.has(id))
   if (stray !== undefined)
     throw new PareError(`${name}: boxes of image ${JSON.stringify(stray)}, and no image has that id.`, {
       hint: 'correct the file.',
@@ -118,7 +123,8 @@ async function numbering(
     .map((each) => ({ id: each.id as number, name: String(each.name ?? each.id) }))
     .sort((a, b) => a.id - b.id)
   const used = new Set(annotations.map((each) => each.category_id))
-  const stray = [...used].find((id) => !all.some((each) => each.id === id))
+  const ids = new Set<unknown>(all.map(({ id }) => id))
+  const stray = [...used].find((id) => !ids.has(id))
   if (stray !== undefined)
     throw new PareError(`${name}: a box is of category ${JSON.stringify(stray)}, which 'categories' does not list.`, {
       hint: 'correct the file.',
@@ -128,7 +134,8 @@ async function numbering(
   const byOrder = new Map(order.map((id, i) => [id, i]))
   if (classes === undefined || classes.names.every((each) => /^LABEL_\d+$/.test(each)))
     return withoutNames({ name, order, byOrder, count: classes?.names.length })
-  const numbers = all.map((category) => ({ ...category, number: numberIn(classes, category) }))
+  const numberIn = numbersByName(classes.names)
+  const numbers = all.map((category) => ({ ...category, number: numberIn(category) }))
   const unknown = numbers.filter(({ id, number }) => used.has(id) && number === undefined).map((each) => each.name)
   if (unknown.length > 0)
     throw new PareError(
@@ -165,10 +172,11 @@ function withoutNames({
   }
 }
 
-function numberIn({ names }: ClassNames, { id, name }: { readonly id: number; readonly name: string }): number | undefined {
+/** What gives the number of a category: by its name as it is, else without its case, else by its id. */
+function numbersByName(names: readonly string[]): (category: { readonly id: number; readonly name: string }) => number | undefined {
   const plain = (text: string) => text.trim().toLowerCase()
-  const byName = names.indexOf(name)
-  const isWritten = byName >= 0 ? byName : names.findIndex((each) => plain(each) === plain(name))
-  const number = isWritten >= 0 ? isWritten : names.indexOf(String(id))
-  return number >= 0 ? number : undefined
+  // Of two classes of one name the first counts.
+  const firsts = (keys: readonly string[]) => new Map(keys.map((key, i) => [key, i] as const).reverse())
+  const [exact, alike] = [firsts(names), firsts(names.map(plain))]
+  return ({ id, name }) => exact.get(name) ?? alike.get(plain(name)) ?? exact.get(String(id))
 }
