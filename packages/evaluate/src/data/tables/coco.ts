@@ -173,7 +173,9 @@ function withoutNames({
 }
 
 /** What gives the number of a category: by its name as it is, else without its case, else by its id. */
-function numbersByName(names: readonly string[]): (category: { readonly id: number; readonly name: string }) => number | undefined {
+function numbersByName(
+  names: readonly string[],
+): (category: { readonly id: number; readonly name: string }) => number | undefined {
   const plain = (text: string) => text.trim().toLowerCase()
   // Of two classes of one name the first counts.
   const firsts = (keys: readonly string[]) => new Map(keys.map((key, i) => [key, i] as const).reverse())
