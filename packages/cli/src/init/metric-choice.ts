@@ -45,9 +45,9 @@ export function metricsFor(pairing: Pairing, label: ColumnGlance | undefined): M
 }
 
 /** Lists of boxes and of their classes, as COCO and torchvision call them. */
-function hasBoxes({ columns }: Pairing['glance']): boolean {
+function hasBoxes({ columns, holds }: Pairing['glance']): boolean {
   const has = (...names: readonly string[]) => columns.some(({ name, kind }) => names.includes(name) && kind === 'lists')
-  return has('bbox', 'boxes') && has('category_id', 'labels')
+  return holds === 'boxes' || (has('bbox', 'boxes') && has('category_id', 'labels'))
 }
 
 /** Of two texts a model that encodes them is asked how near they are. Undefined: it is no such model, or the data are none. */

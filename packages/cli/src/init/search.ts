@@ -21,13 +21,16 @@ export async function searchProject(cwd: string): Promise<ProjectFiles> {
   const find = async (glob: string) => (await globFiles(glob, cwd, OPTIONS)).map((path) => showPath(path, cwd))
   const files = await find('**/*.{npz,npy,csv,tsv,jsonl,parquet,arrow,feather,txt}')
   files.push(...(await find('**/*.{npz,npy,csv,tsv,jsonl,json,txt}.{gz,zst}')))
+  files.push(...(await find('**/{data,dataset}.{yaml,yml}')))
   // Most files of JSON are configs.
   files.push(...(await find('**/*.json')).filter((path) => JSON_DATA.test(basename(path)) && !CONFIGS.test(basename(path))))
   const media = await find('**/*.{png,jpg,jpeg,webp,wav,PNG,JPG,JPEG,WEBP,WAV}')
   const lists = files.filter((path) => /(^|\/)metadata\.(csv|jsonl|parquet)$/.test(path)).map((path) => dirname(path))
   const parts = files.filter((path) => /-\d+-of-\d+\.(parquet|arrow)$/.test(path)).map((path) => dirname(path))
-  // A folder of folders of files: a folder for each class.
-  const classFolders = media.filter((path) => path.split('/').length > 2).map((path) => dirname(dirname(path)))
+  // A folder of folders of files: a folder for each class, but for images/val, whose labels lie in labels/val.
+  const classFolders = media
+    .filter((path) => path.split('/').length > 2)
+    .map((path) => (IMAGES.test(dirname(path)) ? dirname(path) : dirname(dirname(path))))
   const own = files.filter(
     (path) => !lists.includes(dirname(path)) && !parts.includes(dirname(path)) && !NO_DATA.test(basename(path)),
   )
@@ -40,6 +43,7 @@ export async function searchProject(cwd: string): Promise<ProjectFiles> {
   }
 }
 
+const IMAGES = /(^|\/)images\/[^/]+$/
 const JSON_DATA = /eval|val|test|dev|train|calib|annotations|instances|coco|data|samples/i
 const CONFIGS = /config|package|token|index|results|\.pare\.|\.plan\.|lock|manifest|schema/i
 const NO_DATA = /^(requirements.*|licen[cs]e.*|readme.*|vocab|merges|labels|classes|robots|CMakeLists|notice.*)\.(txt|csv)$/i

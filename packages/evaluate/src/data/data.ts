@@ -7,8 +7,9 @@ import { entryDataSet, matchNumbered } from './entries.js'
 import { canFill } from './fill.js'
 import { ARRAY_FORMATS, formatOf, isModule, TABLE_FORMATS, TEXT_FORMATS, tableOpener } from './formats.js'
 import { timmConfig } from './images/timm.js'
+import { ultralyticsConfig } from './images/ultralytics.js'
 import { joinBoxes } from './labels/box-labels.js'
-import { besideFile, classFinder } from './labels/classes.js'
+import { besideFile, type ClassSources, classFinder } from './labels/classes.js'
 import type { FindClasses } from './labels/labels.js'
 import { openModule } from './module.js'
 import { readUnpacked, unpackingOf } from './packed.js'
@@ -18,6 +19,7 @@ import type { Asking } from './questions/question.js'
 import { mixedDataSet } from './rows/mixed.js'
 import type { RowOptions } from './rows/row-options.js'
 import { rowSource } from './rows/rows.js'
+import type { FolderOptions } from './tables/folder.js'
 import type { Table } from './tables/table.js'
 
 export type { DataOptions } from './data-options.js'
@@ -25,7 +27,7 @@ export { UntrustedError } from './rows/inside.js'
 
 const MAX_BYTES = 2 ** 31 - 1
 /** Written in letters, and no prose. */
-const UNREAD = ['.xml', '.yaml', '.yml', '.html', '.svg']
+const UNREAD = ['.xml', '.html', '.svg']
 
 /**
  * Opens evaluation, calibration or training data for a model.
@@ -47,27 +49,40 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   const { trusted, models = [], classes } = options
   const folder = isFolder ? path : dirname(path)
   const boundary = { trusted, root: options.workspace ?? folder }
-  const folders = [...new Set([...models.map((model) => dirname(model)), folder])]
+  const folders = foldersFor(models, folder)
   const findClasses = classFinder({ models, folders, boundary, ...present({ classes }) })
   if (!isFolder && Object.hasOwn(ARRAY_FORMATS, formatOf(path)))
     return { ...(await openArrays(path, { ...options, findClasses })), findClasses }
-  const table = isFolder ? await openFolder(path, findClasses) : await openTable(path, { ...options, findClasses })
+  const table = isFolder
+    ? await openFolder(path, { findClasses, boundary })
+    : await openTable(path, { ...options, findClasses, boundary })
   if (table.holds === 'boxes' && options.boxLabels === false) throw noLabelsButBoxes(table.name)
   const { importModule: _, maxBytes: __, ...own } = options
-  const rows: RowOptions = {
-    ...own,
-    boundary,
-    async findPreprocessor() {
-      const own = await besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary)
-      if (own !== undefined) return own
-      const config = await besideFile<Record<string, unknown>>(folders, 'config.json', boundary)
-      const content = config && timmConfig(config.content)
-      return content && { path: config.path, content }
-    },
-  }
+  const rows: RowOptions = { ...own, boundary, findPreprocessor: preprocessorFinder({ models, folders, boundary }) }
   const source = await rowSource(table, rows)
   const data = { ...(await entryDataSet(source, { ...options, findClasses })), findClasses }
   return source.holds === 'masks' ? withMasks(data) : data
+}
+
+/** Finds how files become inputs: in the preprocessor_config.json beside model or data, in a config.json of timm's, or in what an exporter noted in a model. */
+function preprocessorFinder({ models, folders, boundary }: Omit<ClassSources, 'classes'>): RowOptions['findPreprocessor'] {
+  return async () => {
+    const own = await besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary)
+    if (own !== undefined) return own
+    const config = await besideFile<Record<string, unknown>>(folders, 'config.json', boundary)
+    const content = config && timmConfig(config.content)
+    if (config !== undefined && content !== undefined) return { path: config.path, content }
+    for (const model of models) {
+      const noted = await ultralyticsConfig(model)
+      if (noted !== undefined) return { path: `metadata of ${basename(model)}`, content: noted }
+    }
+    return undefined
+  }
+}
+
+/** The folders in which files may lie that say how data are read, the likeliest first. */
+function foldersFor(models: readonly string[], folder: string): readonly string[] {
+  return [...new Set([...models.map((model) => dirname(model)), folder])]
 }
 
 /** Samples whose labels are masks. */
@@ -88,7 +103,7 @@ async function openQuestions(
   path: string,
   { isFolder, ...options }: DataOptions & { readonly asking: Asking; readonly isFolder: boolean },
 ): Promise<DataSet> {
-  const { text, trusted, workspace, examples } = options
+  const { text, trusted, workspace, examples, models = [] } = options
   const name = basename(path)
   if (!isFolder && tableOpener(path) === undefined) {
     throw new PareError(`${name}: data of kind '${formatOf(path)}' hold no questions for a language model.`, {
@@ -99,12 +114,18 @@ async function openQuestions(
     throw new PareError(`${name}: questions, but no tokenizer is named.`, {
       hint: 'name a tokenizer.json with the tokenizer option.',
     })
-  const table = isFolder ? await openFolder(path, async () => undefined) : await openTable(path, options)
   const root = workspace ?? (isFolder ? path : dirname(path))
+  const boundary = { trusted, root }
+  const table = isFolder
+    ? await openFolder(path, { findClasses: async () => undefined, boundary })
+    : await openTable(path, options)
   if (examples !== undefined && options.asking === 'pairs') throw noPlaceForExamples(examples)
   const answered = examples === undefined ? undefined : await openExamples(await openTable(examples, options))
   const { examples: _, ...own } = options
-  return await askedDataSet(table, { ...own, text, boundary: { trusted, root }, ...present({ examples: answered }) })
+  // Pruned models lie elsewhere; their tokenizer stays where the folder of the model is.
+  const folders = [...new Set([dirname(text.tokenizer), ...foldersFor(models, isFolder ? path : dirname(path))])]
+  const findPreprocessor = preprocessorFinder({ models, folders, boundary })
+  return await askedDataSet(table, { ...own, text, boundary, findPreprocessor, ...present({ examples: answered }) })
 }
 
 function noPlaceForExamples(path: string): PareError {
@@ -129,10 +150,10 @@ async function openArrays(path: string, options: DataOptions & { readonly findCl
 /** A table, or a plain text as a table of one document. */
 async function openTable(
   path: string,
-  { text, maxBytes = MAX_BYTES, findClasses }: DataOptions & { readonly findClasses?: FindClasses },
+  { text, maxBytes = MAX_BYTES, findClasses, boundary }: DataOptions & Partial<FolderOptions>,
 ): Promise<Table> {
   const extension = formatOf(path)
-  const file = { path, name: basename(path), folder: dirname(path), ...present({ findClasses }) }
+  const file = { path, name: basename(path), folder: dirname(path), ...present({ findClasses, boundary }) }
   const opener = tableOpener(path)
   if (opener !== undefined) return await opener(file)
   if (UNREAD.includes(extension) || !(text || isText(extension))) throw unread(path)
@@ -154,11 +175,11 @@ async function openTable(
   }
 }
 
-async function openFolder(path: string, findClasses: FindClasses): Promise<Table> {
+async function openFolder(path: string, options: FolderOptions): Promise<Table> {
   const { chained, contentOf, openClassFolder } = await import('./tables/folder.js')
   const content = await contentOf(path)
-  if (content.kind === 'files') return openClassFolder(path, findClasses)
-  const open = (file: string) => tableOpener(file)!({ path: file, name: basename(file), folder: path, findClasses })
+  if (content.kind === 'files') return openClassFolder(path, options)
+  const open = (file: string) => tableOpener(file)!({ path: file, name: basename(file), folder: path, ...options })
   if (content.kind === 'list') return await open(content.path)
   return chained(basename(path), await Promise.all(content.paths.map(open)))
 }
@@ -181,7 +202,7 @@ function isText(extension: string): boolean {
 }
 
 function noLabelsButBoxes(name: string): PareError {
-  return new PareError(`${name}: annotations of COCO hold boxes, and no labels of images or pixels.`, {
+  return new PareError(`${name}: what belongs to these images is boxes, and no labels of images or pixels.`, {
     hint: 'measure map; masks are read from PNG files: a folder images and a folder masks with files of the same names.',
   })
 }

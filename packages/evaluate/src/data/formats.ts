@@ -19,6 +19,8 @@ export const TABLE_FORMATS: Readonly<Record<string, OpenTable>> = {
   '.tsv': async (file) => (await import('./tables/csv.js')).openCsv(file, '\t'),
   '.jsonl': async (file) => (await import('./tables/jsonl.js')).openJsonLines(file),
   '.json': async (file) => (await import('./tables/json.js')).openJson(file),
+  '.yaml': async (file) => (await import('./tables/yolo.js')).openDataYaml(file),
+  '.yml': async (file) => (await import('./tables/yolo.js')).openDataYaml(file),
   '.parquet': async (file) => (await import('./tables/parquet.js')).openParquet(file),
   '.arrow': async (file) => (await import('./tables/arrow.js')).openArrow(file),
   '.feather': async (file) => (await import('./tables/arrow.js')).openArrow(file),
@@ -55,11 +57,11 @@ export function mayBeText(path: string): boolean {
   return !Object.hasOwn(ARRAY_FORMATS, formatOf(path)) && !isModule(path)
 }
 
-/** Formats that are read and not run. */
-const STILL = [...Object.keys(ARRAY_FORMATS), ...Object.keys(TABLE_FORMATS)]
+/** Formats that are read and not run, but for what says where data lie. */
+const STILL = [...Object.keys(ARRAY_FORMATS), ...Object.keys(TABLE_FORMATS)].filter((each) => !/^\.ya?ml$/.test(each))
 
 /** What data may be, as help and messages say it: '.npz, …, .txt, a folder or a module'. */
-export const DATA_FORMATS = `${[...STILL, TEXT_FORMATS[0]].join(', ')} (also .csv.gz, .jsonl.zst), a folder of images or a module`
+export const DATA_FORMATS = `${[...STILL, TEXT_FORMATS[0]].join(', ')} (also .csv.gz, .jsonl.zst), data.yaml of YOLO, a folder of images or a module`
 
 /** What to do about data that would be run where that is not trusted. */
 export const UNTRUSTED_HINT = `write it as ${STILL.slice(0, -1).join(', ')} or ${STILL.at(-1)}`

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { present } from '@pare/onnx'
 import { IMAGE_FILE, SOUND_FILE } from './file-kinds.js'
 import { formatOf, TEXT_FORMATS, tableOpener } from './formats.js'
 import { type DataArray, isStrings, numbersOf } from './ndarray.js'
@@ -24,6 +25,8 @@ export interface DataGlance {
   readonly asking?: Asking
   /** Columns of two texts that an embedding model may encode each on its own. Default: there are none */
   readonly pair?: PairColumns
+  /** What belongs to a row instead of a label, where it lies in files of its own. Default: a label, or nothing */
+  readonly holds?: 'boxes'
 }
 
 export interface ColumnGlance {
@@ -67,11 +70,18 @@ async function glanceAtFolder(path: string): Promise<DataGlance> {
   if (content.kind === 'tables') return await tableGlance(await open(content.paths[0]!))
   const folders = new Set<string>()
   const rows: Record<string, unknown>[] = []
-  for await (const { values } of (await openClassFolder(path, async () => undefined)).read()) {
+  const table = await openClassFolder(path, { findClasses: async () => undefined, boundary: { trusted: false, root: path } })
+  for await (const { values } of table.read()) {
     if (rows.length < MOST_ROWS) rows.push(values)
     if (typeof values.class === 'string') folders.add(values.class)
   }
-  return { kind: 'files', columns: columnsOf(rows, ['path', 'label']), folders: [...folders], isText: false }
+  return {
+    kind: 'files',
+    columns: columnsOf(rows, ['path', 'label']),
+    folders: [...folders],
+    isText: false,
+    ...present({ holds: table.holds }),
+  }
 }
 
 async function tableGlance(table: Table): Promise<DataGlance> {
@@ -88,7 +98,15 @@ async function tableGlance(table: Table): Promise<DataGlance> {
     rows[0] === undefined ? undefined : isChoiceRow(rows[0]) ? 'choices' : isPromptRow(rows[0]) ? 'answers' : undefined
   const isTexts = (name: string) => Array.isArray(rows[0]?.[name]) && firstText(rows[0][name]) !== undefined
   const pair = pairColumns({ text: (name) => isNamed(name) || isTexts(name), value: (name) => names.includes(name) })
-  return { kind: 'table', columns, isText, ...(asking !== undefined && !isText && { asking }), ...(pair && { pair }) }
+  const { holds } = table
+  return {
+    kind: 'table',
+    columns,
+    isText,
+    ...present({ holds }),
+    ...(asking !== undefined && !isText && { asking }),
+    ...(pair && { pair }),
+  }
 }
 
 /** Cells of CSV are all written in letters. */

@@ -2,13 +2,18 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { IMAGE_FILE, SOUND_FILE } from './file-kinds.js'
 import { tableOpener } from './formats.js'
-import { contentOf } from './tables/folder.js'
+import { contentOf, openClassFolder } from './tables/folder.js'
+import type { Table } from './tables/table.js'
+import { LABEL_FILE } from './tables/yolo.js'
+
+/** As strangers' data are read: what lies elsewhere is not hashed anyway. */
+const boundaryOf = (folder: string) => ({ trusted: false, root: folder })
 
 /** Rows after which a table that named no file is taken to name none. */
 const FIRST_ROWS = 256
 
 /**
- * The images and sounds that a table, or the tables of a folder, name by path and do not hold, as they name them: each once, in the order in which they are met. Paths
+ * The images, sounds and label files that a table, or the tables of a folder, name by path and do not hold, as they name them: each once, in the order in which they are met. Paths
  * start at the folder of the table. None of what is no table. Throws as the data themselves do where they cannot be read.
  */
 export async function filesNamedBy(path: string): Promise<readonly string[]> {
@@ -16,23 +21,29 @@ export async function filesNamedBy(path: string): Promise<readonly string[]> {
   for (const table of await tablesOf(path)) {
     let rows = 0
     const before = names.size
-    for await (const { values } of (await open(table)).read()) {
+    for (const name of table.beside ?? []) names.add(name)
+    for await (const { values } of table.read()) {
       for (const value of Object.values(values)) collect(value, names)
+      if (typeof values[LABEL_FILE] === 'string') names.add(values[LABEL_FILE])
       if (++rows === FIRST_ROWS && names.size === before) break
     }
   }
   return [...names]
 }
 
-async function tablesOf(path: string): Promise<readonly string[]> {
-  if ((await stat(path)).isDirectory()) {
-    const content = await contentOf(path)
-    return content.kind === 'list' ? [content.path] : content.kind === 'tables' ? content.paths : []
-  }
-  return tableOpener(path) === undefined ? [] : [path]
+async function tablesOf(path: string): Promise<readonly Table[]> {
+  if (!(await stat(path)).isDirectory()) return tableOpener(path) === undefined ? [] : [await open(path)]
+  const content = await contentOf(path)
+  if (content.kind === 'list') return [await open(content.path)]
+  if (content.kind === 'tables') return await Promise.all(content.paths.map(open))
+  const table = await openClassFolder(path, { findClasses: async () => undefined, boundary: boundaryOf(path) })
+  // All other files of a folder lie in it.
+  return table.holds === 'boxes' ? [table] : []
 }
 
-const open = (path: string) => tableOpener(path)!({ path, name: basename(path), folder: dirname(path) })
+function open(path: string): Promise<Table> {
+  return tableOpener(path)!({ path, name: basename(path), folder: dirname(path) })
+}
 
 function collect(value: unknown, names: Set<string>): void {
   const { path, bytes } = (value ?? {}) as { readonly path?: unknown; readonly bytes?: unknown }

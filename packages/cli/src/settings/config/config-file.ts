@@ -1,11 +1,11 @@
 import { dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseYaml } from '@pare/evaluate/yaml'
 import { PareError, parseJson, present, readRegular } from '@pare/onnx'
 import { isFile } from '../../files/paths.js'
 import { firstPartyPackages } from '../../plugins/plugins.js'
 import { Failure, untrusted, usage } from '../../terminal/failure.js'
 import { placeOfError } from './source-places.js'
-import { parseYaml } from './yaml-text.js'
 
 const NAMES = ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml'].map((extension) => `pare.config.${extension}`)
 

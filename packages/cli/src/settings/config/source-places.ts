@@ -1,7 +1,7 @@
+import { documentOf } from '@pare/evaluate/yaml'
 import { PareError } from '@pare/onnx'
 import type { Node } from 'yaml'
 import type { SourcePlace } from '../../terminal/failure.js'
-import { documentOf } from './yaml-text.js'
 
 /** A config in JSON or YAML, as text. */
 export interface ConfigText {

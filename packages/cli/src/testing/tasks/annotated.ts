@@ -22,6 +22,43 @@ const PREPROCESSOR = JSON.stringify({
   do_normalize: false,
 })
 
+/** Boxes that a model reads out of the brightness of images, each of two classes, and the boxes that are expected: nine of ten. */
+async function detection() {
+  const random = seeded(27)
+  const [samples, boxes] = [40, 4]
+  const width = (3 * SIDE * SIDE) / boxes
+  const part = width / 6
+  // Each number of a box stands in the brightness of 32 pixels, which the weights add.
+  const w = times(width * 6, (i) => {
+    const [row, column] = [Math.floor(i / 6), i % 6]
+    if (Math.floor(row / part) === column) return (column < 4 ? SIDE : 1) / part
+    // The number of a class is whole.
+    return column === 5 ? 0 : 1e-6 * random.normal()
+  })
+  const detected = times(samples, () =>
+    times(boxes, () => {
+      const [left, top] = [random.below(7), random.below(7)]
+      const corners = [left, top, left + 3 + random.below(6), top + 3 + random.below(6)]
+      return { corners, score: 0.5 + random.uniform() / 2, one: random.below(2) }
+    }),
+  )
+  const images = detected.map((own) => {
+    const bytes = own.flatMap(({ corners, score, one }) => [...corners.map((each) => each / SIDE), score, one])
+    return enlarged(bytes.flatMap((share) => times(part, () => Math.round(255 * share))))
+  })
+  const expected = detected.map((own) =>
+    own
+      .filter(() => random.uniform() > 0.1)
+      .map(({ corners, one }) => {
+        const [left, top, right, low] = corners.map((each) => ZOOM * each) as [number, number, number, number]
+        return { one, bbox: [left, top, right - left, low - top] as const }
+      }),
+  )
+  const model = `boxes (float[N, 3, ${SIDE}, ${SIDE}] x) => (float[N, ${boxes}, 6] y) <float[${width}, 6] w>
+    { shape = Constant<value_ints = [0, ${boxes}, ${width}]>() rows = Reshape(x, shape) y = MatMul(rows, w) }`
+  return { images, expected, files: { 'model.onnx': await onnx(model, { w }), 'preprocessor_config.json': PREPROCESSOR } }
+}
+
 const coco: Task = {
   name: 'Detection, with annotations of COCO',
   model: 'boxes after suppression, `float[N, boxes, 6]`, in pixels of its input; `preprocessor_config.json` beside it',
@@ -29,52 +66,45 @@ const coco: Task = {
   options: '--data annotations/instances_val.json --metric map',
   metric: 'map',
   async make() {
-    const random = seeded(27)
-    const [samples, boxes] = [40, 4]
-    const width = (3 * SIDE * SIDE) / boxes
-    const part = width / 6
-    // Each number of a box stands in the brightness of 32 pixels, which the weights add.
-    const w = times(width * 6, (i) => {
-      const [row, column] = [Math.floor(i / 6), i % 6]
-      if (Math.floor(row / part) === column) return (column < 4 ? SIDE : 1) / part
-      // The number of a class is whole.
-      return column === 5 ? 0 : 1e-6 * random.normal()
-    })
-    const detected = times(samples, () =>
-      times(boxes, () => {
-        const [left, top] = [random.below(7), random.below(7)]
-        const corners = [left, top, left + 3 + random.below(6), top + 3 + random.below(6)]
-        return { corners, score: 0.5 + random.uniform() / 2, one: random.below(2) }
-      }),
-    )
-    const images = detected.map((own, i) => {
-      const bytes = own.flatMap(({ corners, score, one }) => [...corners.map((each) => each / SIDE), score, one])
-      return [`val/${i}.png`, enlarged(bytes.flatMap((share) => times(part, () => Math.round(255 * share))))] as const
-    })
-    const annotations = detected.flatMap((own, i) =>
-      own
-        .filter(() => random.uniform() > 0.1)
-        .map(({ corners, one }) => {
-          const [left, top, right, low] = corners.map((each) => ZOOM * each) as [number, number, number, number]
-          return { image_id: i + 1, category_id: [1, 3][one]!, bbox: [left, top, right - left, low - top], iscrowd: 0 }
-        }),
+    const { images, expected, files } = await detection()
+    const annotations = expected.flatMap((own, i) =>
+      own.map(({ one, bbox }) => ({ image_id: i + 1, category_id: [1, 3][one]!, bbox, iscrowd: 0 })),
     )
     const json = {
-      images: images.map(([path], i) => ({ id: i + 1, file_name: path.slice(4), width: SIDE * ZOOM, height: SIDE * ZOOM })),
+      images: images.map((_, i) => ({ id: i + 1, file_name: `${i}.png`, width: SIDE * ZOOM, height: SIDE * ZOOM })),
       annotations: annotations.map((each, i) => ({ id: i + 1, ...each })),
       categories: [
         { id: 1, name: 'cat' },
         { id: 3, name: 'fox' },
       ],
     }
-    const model = `boxes (float[N, 3, ${SIDE}, ${SIDE}] x) => (float[N, ${boxes}, 6] y) <float[${width}, 6] w>
-      { shape = Constant<value_ints = [0, ${boxes}, ${width}]>() rows = Reshape(x, shape) y = MatMul(rows, w) }`
     return {
       files: {
-        'model.onnx': await onnx(model, { w }),
-        'preprocessor_config.json': PREPROCESSOR,
+        ...files,
         'annotations/instances_val.json': JSON.stringify(json),
-        ...Object.fromEntries(images),
+        ...Object.fromEntries(images.map((image, i) => [`val/${i}.png`, image])),
+      },
+    }
+  },
+}
+
+const yolo: Task = {
+  name: 'Detection, with label files of YOLO',
+  model: 'the same; or the head of a YOLO, whose metadata say how images are prepared',
+  data: '`data.yaml` with `val` and `names`, images in `images/val`, and `labels/val/1.txt`, …: class, centre, width and height of each box',
+  options: '--data data.yaml --metric map',
+  metric: 'map',
+  async make() {
+    const { images, expected, files } = await detection()
+    const side = SIDE * ZOOM
+    const line = ({ one, bbox: [left, top, width, height] }: (typeof expected)[number][number]) =>
+      [one, ...[left + width / 2, top + height / 2, width, height].map((each) => each / side)].join(' ')
+    return {
+      files: {
+        ...files,
+        'data.yaml': 'val: images/val\nnames: [cat, fox]\n',
+        ...Object.fromEntries(images.map((image, i) => [`images/val/${i}.png`, image])),
+        ...Object.fromEntries(expected.map((own, i) => [`labels/val/${i}.txt`, own.map(line).join('\n')])),
       },
     }
   },
@@ -128,4 +158,4 @@ function enlargedClasses(classes: readonly number[]): number[] {
   return times(side * side, (i) => classes[Math.floor(Math.floor(i / side) / ZOOM) * SIDE + Math.floor((i % side) / ZOOM)]!)
 }
 
-export const ANNOTATED: readonly Task[] = [coco, masks]
+export const ANNOTATED: readonly Task[] = [coco, yolo, masks]

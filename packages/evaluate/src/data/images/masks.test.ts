@@ -91,8 +91,8 @@ test('images and masks of two folders belong together by their names', async () 
     '1 of the masks in pairs/masks belong to no image',
   ])
   expect(columns!.path).toEqual(['images/b.png', 'images/deep/a.jpg.png'])
-  const lone = read(tree('lone', { 'images/a.png': image(4, 4), 'labels/a.txt': '0 0.5 0.5 1 1' }))
-  await expect(lone).rejects.toThrow('1 of 1 images have no mask of their name in labels, images/a.png for one; it holds a.txt.')
+  const lone = read(tree('lone', { 'images/a.png': image(4, 4), 'labels/a.xml': '<box/>' }))
+  await expect(lone).rejects.toThrow('1 of 1 images have no mask of their name in labels, images/a.png for one; it holds a.xml.')
 })
 
 test('a column names masks, in either order of columns, and beside a table of bytes', async () => {

@@ -4,6 +4,7 @@ import type { ImageSteps, PreprocessorConfig, Resize, Size, Thumbnail } from './
 import { multipleOf, multipleSize, normalisationOf, processorOf, refuseUnread, roundedToEven } from './processors.js'
 import type { Resample } from './resize.js'
 import { stepsOfTimm } from './timm.js'
+import { stepsOfUltralytics } from './ultralytics.js'
 
 /** As Pillow numbers them. */
 const RESAMPLES: readonly Resample[] = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming']
@@ -26,8 +27,12 @@ export function stepsOf(
       hint: 'write { letterbox: 640 }, or leave letterbox out.',
     })
   }
+  const { letterbox: noted, ...rest } = stated ?? { resample: 'bilinear', rescale: 1 / 255, isBgr: false, from: undefined }
+  // Another size takes the place of the letterbox that a model notes.
+  const isSized = (size ?? pad ?? crop) !== undefined
   return {
-    ...(stated ?? { resample: 'bilinear', rescale: 1 / 255, isBgr: false }),
+    ...rest,
+    ...(!isSized && present({ letterbox: noted })),
     ...present({ resample, rescale, mean, std }),
     ...(size !== undefined && {
       resize: typeof size === 'number' ? { shortest: size, ...present({ longest }) } : sizeFrom(size),
@@ -42,6 +47,7 @@ export function stepsOf(
 
 function stepsOfConfig(config: PreprocessorConfig, path: string): ImageSteps {
   if (Array.isArray(config.input_size)) return stepsOfTimm(config, path)
+  if (config.ultralytics !== undefined) return stepsOfUltralytics(config, path)
   const isOn = (step: string, otherwise: boolean) => (typeof config[step] === 'boolean' ? config[step] : otherwise)
   refuseUnread(config, path)
   const isCropped = isOn('do_center_crop', false)

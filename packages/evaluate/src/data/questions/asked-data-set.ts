@@ -6,7 +6,7 @@ import type { ModelValue } from '../model-value.js'
 import { fromNumbers } from '../ndarray.js'
 import { problemsError } from '../problems.js'
 import { cellOf, chooseColumns, namesIn } from '../rows/columns.js'
-import type { Boundary } from '../rows/inside.js'
+import type { RowOptions } from '../rows/row-options.js'
 import { type Row, SMALL_BYTES, type Table } from '../tables/table.js'
 import type { TextOptions } from '../text/text-options.js'
 import { openTokenizer } from '../text/tokenizer.js'
@@ -17,8 +17,9 @@ import { NEGATIVES } from './pair-columns.js'
 import { pairEntries } from './pair-entries.js'
 import { promptEntries } from './prompt-entries.js'
 import type { AskedEntry, Asking, WritingOptions } from './question.js'
+import { soundEntries, soundInput } from './sound-entries.js'
 
-export interface AskedOptions extends MatchOptions {
+export interface AskedOptions extends MatchOptions, Pick<RowOptions, 'boundary' | 'findPreprocessor'> {
   readonly asking: Asking
   readonly text: TextOptions
   readonly writing?: WritingOptions
@@ -26,7 +27,6 @@ export interface AskedOptions extends MatchOptions {
   readonly examples?: Examples
   /** Of an encoder with its decoder: see `DataOptions`. */
   readonly start?: number
-  readonly boundary: Boundary
   /** What is larger is streamed. Default: 64 MiB */
   readonly smallBytes?: number
 }
@@ -43,9 +43,11 @@ type KeptEntry = AskedEntry & { readonly columns: Readonly<Record<string, string
  * anything runs.
  */
 export async function askedDataSet(table: Table, options: AskedOptions): Promise<DataSet> {
-  const tokens = tokensIn(options.inputs, table.name)
   const head = await firstRow(table)
-  const reader = await readerFor(head, tokens, options)
+  const sounds = options.asking === 'answers' && options.start !== undefined ? soundInput(options.inputs) : undefined
+  const asked = sounds ?? tokensIn(options.inputs, table.name)
+  const reader: AskedReader =
+    sounds === undefined ? await readerFor(head, asked, options) : await soundEntries(table, head, { ...options, input: sounds })
   const names = [...Object.keys(head.values), ...(reader.group === undefined ? [] : [reader.group])]
   const { columns: columnNames, problems } = chooseColumns(options, {
     ...{ names, inputs: new Set(options.inputs.map(({ name }) => name)) },
@@ -61,18 +63,21 @@ export async function askedDataSet(table: Table, options: AskedOptions): Promise
       for (const entry of await reader.entries(row)) yield { ...entry, columns }
     }
   }
-  const held = table.bytes <= (options.smallBytes ?? SMALL_BYTES) ? await all(entries()) : undefined
-  const longest = (held ?? (await reader.entries(head))).reduce((most, { length }) => Math.max(most, length), 1)
+  // Sounds take a hundred times as much as what names them.
+  const held = sounds === undefined && table.bytes <= (options.smallBytes ?? SMALL_BYTES) ? await all(entries()) : undefined
+  const shown = held ?? (await reader.entries(head))
+  const longest = shown.reduce((most, { length }) => Math.max(most, length), 1)
+  const sound = shown.flatMap(({ asked: own }) => ('prompt' in own ? (own.prompt.sound ?? []) : []))[0]
   return {
-    ...present({ samples: held?.length ?? (options.asking === 'answers' ? undefined : table.rows) }),
+    ...present({ samples: held?.length ?? (options.asking === 'answers' && sounds === undefined ? undefined : table.rows) }),
     ...{
       ignored: [],
-      notes: [...negativesNote(head, options.asking), ...notesOf(held, options.asking)],
-      tokens: tokens.name,
+      notes: [...(reader.notes ?? []), ...negativesNote(head, options.asking), ...notesOf(held, options.asking)],
       columnNames,
     },
     ...(options.asking === 'answers' && { mostAtOnce: PROMPTS_AT_ONCE }),
-    ...{ sampleSize: longest, sampleShapes: { [tokens.name]: [longest] } },
+    ...(sounds === undefined && { tokens: asked.name }),
+    ...{ sampleSize: longest, sampleShapes: { [asked.name]: sound?.shape ?? [longest] } },
     async *batches(size) {
       let waiting: KeptEntry[] = []
       let first = 0
@@ -106,6 +111,8 @@ interface AskedReader {
   entries(row: Row): Promise<readonly AskedEntry[]>
   /** What belongs together, as the column of it is called, where a row is more than one thing. */
   readonly group?: string
+  /** For people. Default: nothing */
+  readonly notes?: readonly string[]
 }
 
 async function readerFor(head: Row, tokens: ModelValue, options: AskedOptions): Promise<AskedReader> {

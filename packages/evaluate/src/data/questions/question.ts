@@ -1,3 +1,5 @@
+import type { NdArray } from '../ndarray.js'
+
 /** What a language model is asked: to say which of several texts is the likeliest. */
 export interface ChoiceQuestion {
   readonly choices: readonly AnswerChoice[]
@@ -21,6 +23,8 @@ export interface AnswerChoice {
 /** What a language model is asked to go on from. */
 export interface WritingPrompt {
   readonly ids: readonly number[]
+  /** What an encoder of sounds reads in the place of tokens, without the axis of samples. Default: it reads tokens */
+  readonly sound?: NdArray
   /** What is expected, one or more ways to write it. */
   readonly expected: readonly string[]
 }

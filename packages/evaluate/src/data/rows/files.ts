@@ -28,6 +28,8 @@ export interface FileArrays {
   readonly array: DataArray
   readonly mask?: DataArray
   readonly placement?: Placement
+  /** Of the end of a sound, which the model does not hear. Default: 0 */
+  readonly lostSeconds?: number
 }
 
 type ReadFile = (bytes: Uint8Array, where: string) => Promise<FileArrays>
@@ -149,14 +151,13 @@ async function openImages(input: ModelValue, options: RowOptions): Promise<ReadF
 }
 
 async function openSounds(input: ModelValue, options: RowOptions): Promise<ReadFile> {
-  const read = soundReader(input, await options.findPreprocessor())
-  return async (bytes, where) => ({ array: await read(bytes, where) })
+  return soundReader(input, await options.findPreprocessor())
 }
 
 const MOST_FILE_BYTES = 2 ** 28
 
 /** Of a value that holds bytes, or names a file beside the table. */
-async function fileBytes(
+export async function fileBytes(
   value: unknown,
   { table, boundary, shown }: { readonly table: Table; readonly boundary: Boundary; readonly shown: string },
 ): Promise<Uint8Array> {

@@ -11,7 +11,8 @@ import { cellReader } from '../tables/cells.js'
 import { PANDAS_INDEX, type Row, SMALL_BYTES, type Table } from '../tables/table.js'
 import { isTextRow, textReader } from '../text/text-rows.js'
 import { cellOf } from './columns.js'
-import { type FileArrays, type FileColumn, fileReader, maskReader } from './files.js'
+import { type FileArrays, type FileColumn, fileBytes, fileReader, maskReader } from './files.js'
+import type { Boundary } from './inside.js'
 import type { RowOptions } from './row-options.js'
 import { arraysOf, type Sample } from './sample.js'
 
@@ -90,7 +91,7 @@ async function plainReader(
       const own = open.filter(({ name }) => row.values[name] !== undefined)
       const sample = Object.fromEntries(own.map(({ name }) => [name, row.values[name]]))
       const labels = label in row.values && readMask === undefined ? { [label]: labelValue(row.values[label]) } : {}
-      const boxes = options.boxLabels === true ? boxesIn(row) : {}
+      const boxes = options.boxLabels === true ? await boxesIn(row, { table, boundary: options.boundary }) : {}
       for (const name of Object.keys(boxes).filter((each) => boxes[each]?.length === 0)) arrays.set(name, emptyBoxes(name))
       const values = Object.entries({ ...sample, ...labels, ...boxes }).filter(([name]) => !arrays.has(name))
       for (const [name, array] of arraysOf(Object.fromEntries(values) as Sample, row.where)) arrays.set(name, array)
@@ -139,7 +140,13 @@ function cellText(value: unknown): string {
 }
 
 /** Lists of boxes and what is said of each. */
-function boxesIn({ values }: Row): Readonly<Record<string, readonly unknown[]>> {
+async function boxesIn(
+  row: Row,
+  { table, boundary }: { readonly table: Table; readonly boundary: Boundary },
+): Promise<Readonly<Record<string, readonly unknown[]>>> {
+  const { values, where } = row
+  if (table.boxesOf !== undefined)
+    return await table.boxesOf(row, (path) => fileBytes(path, { table, boundary, shown: `${where}: ${path}` }))
   const own = BOX_ARRAYS.flatMap((name) =>
     Array.isArray(values[name]) ? [[name, values[name] as readonly unknown[]] as const] : [],
   )

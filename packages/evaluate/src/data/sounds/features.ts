@@ -6,6 +6,8 @@ import { hann, melFrames } from './spectrogram.js'
 export interface SoundFeatures {
   readonly shape: readonly number[]
   readonly data: Float32Array
+  /** Samples at the end that were cut off, since the model hears no more. Default: 0 */
+  readonly lost?: number
 }
 
 export interface FeatureConfig {
@@ -93,7 +95,7 @@ function whisper(config: FeatureConfig, rate: number): (sound: Float32Array) => 
     const data = new Float32Array(mels * logs.length)
     for (const [t, frame] of logs.entries())
       for (const [mel, value] of frame.entries()) data[mel * logs.length + t] = (Math.max(value, least) + 4) / 4
-    return { shape: [mels, logs.length], data }
+    return { shape: [mels, logs.length], data, lost: Math.max(0, sound.length - samples) }
   }
 }
 

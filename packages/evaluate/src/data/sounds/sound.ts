@@ -14,11 +14,18 @@ export function takesSound({ type, shape }: ModelValue): boolean {
   return /^float/.test(type) && (shape.length === 2 || shape.length === 3)
 }
 
+/** A sound as the model takes it. */
+export interface SoundArray {
+  readonly array: DataArray
+  /** Of its end, which the model does not hear. */
+  readonly lostSeconds: number
+}
+
 /** How WAV files become an input: at the model's rate, as a wave or as log-mel features. Throws PareError where the rate is not known, or the input takes something else. */
 export function soundReader(
   input: ModelValue,
   config: FeatureConfig | undefined,
-): (bytes: Uint8Array, where: string) => Promise<DataArray> {
+): (bytes: Uint8Array, where: string) => Promise<SoundArray> {
   const rate = config?.content.sampling_rate
   if (config === undefined || typeof rate !== 'number' || !Number.isInteger(rate) || rate < 1) {
     throw new PareError(`input '${input.name}': sounds, and the rate that the model takes is not known.`, {
@@ -44,10 +51,11 @@ export function soundReader(
     }
     const data = resample(sound.data, sound.rate, rate)
     const shape = isChannel ? [1, data.length] : [data.length]
-    if (features === undefined) return { type: 'float32', shape, data: isNormalized ? normalized(data) : data }
-    const own = features(data)
+    if (features === undefined)
+      return { array: { type: 'float32', shape, data: isNormalized ? normalized(data) : data }, lostSeconds: 0 }
+    const { lost = 0, ...own } = features(data)
     if (own.shape.includes(0)) throw new PareError(`${where}: the sound is shorter than a frame.`, { hint: 'leave it out.' })
-    return { type: 'float32', ...own }
+    return { array: { type: 'float32', ...own }, lostSeconds: lost / rate }
   }
 }
 

@@ -214,5 +214,5 @@ test('what are no boxes, and what does not belong together, is refused', async (
     "category 9, which 'categories' does not list",
   )
   await refuse('away', { images: [{ id: 7, file_name: 'away.png' }] }, 'image away.png is in none of the folders')
-  await refuse('labels', {}, 'annotations of COCO hold boxes, and no labels of images or pixels', { boxLabels: false })
+  await refuse('labels', {}, 'what belongs to these images is boxes, and no labels of images or pixels', { boxLabels: false })
 })

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { PareError } from '@pare/onnx'
+import { named, numbersByName, strangeCategories } from '../labels/categories.js'
 import { type FindClasses, listed } from '../labels/labels.js'
 import type { Row, Table, TableFile } from './table.js'
 
@@ -132,20 +133,12 @@ async function numbering(
   const classes = await findClasses?.()
   const order = all.map(({ id }) => id)
   const byOrder = new Map(order.map((id, i) => [id, i]))
-  if (classes === undefined || classes.names.every((each) => /^LABEL_\d+$/.test(each)))
-    return withoutNames({ name, order, byOrder, count: classes?.names.length })
-  const numberIn = numbersByName(classes.names)
-  const numbers = all.map((category) => ({ ...category, number: numberIn(category) }))
-  const unknown = numbers.filter(({ id, number }) => used.has(id) && number === undefined).map((each) => each.name)
-  if (unknown.length > 0)
-    throw new PareError(
-      `${name}: ${unknown.length === 1 ? 'the category' : 'categories'} ${listed(unknown)}: not among the classes ${listed(classes.names)} (${classes.from}).`,
-      {
-        hint: `say the classes in the order of the model's numbers, called as the categories are, or by their ids: --classes ${order.slice(0, 3).join(',')}${order.length > 3 ? ',…' : ''}.`,
-      },
-    )
-  const entries = numbers.flatMap(({ id, number }) => (number === undefined ? [] : [[id, number] as const]))
-  return { numberOf: new Map(entries), notes: [`categories of ${name} are classes by their names (${classes.from})`] }
+  const own = named(classes)
+  if (own === undefined) return withoutNames({ name, order, byOrder, count: classes?.names.length })
+  const { numberOf, unknown } = numbersByName(all, own)
+  const strange = unknown.filter(({ id }) => used.has(id)).map((each) => each.name)
+  if (strange.length > 0) throw strangeCategories(strange, { name, classes: own, order })
+  return { numberOf, notes: [`categories of ${name} are classes by their names (${own.from})`] }
 }
 
 function withoutNames({
@@ -170,15 +163,4 @@ function withoutNames({
       `categories of ${name} are classes in the order of their ids: ${shown}; where the model numbers them otherwise, put its config.json with id2label beside it, or name its classes with --classes`,
     ],
   }
-}
-
-/** What gives the number of a category: by its name as it is, else without its case, else by its id. */
-function numbersByName(
-  names: readonly string[],
-): (category: { readonly id: number; readonly name: string }) => number | undefined {
-  const plain = (text: string) => text.trim().toLowerCase()
-  // Of two classes of one name the first counts.
-  const firsts = (keys: readonly string[]) => new Map(keys.map((key, i) => [key, i] as const).reverse())
-  const [exact, alike] = [firsts(names), firsts(names.map(plain))]
-  return ({ id, name }) => exact.get(name) ?? alike.get(plain(name)) ?? exact.get(String(id))
 }

@@ -3,10 +3,12 @@ import { basename, extname, join } from 'node:path'
 import { PareError } from '@pare/onnx'
 import { IMAGE_FILE, SOUND_FILE } from '../file-kinds.js'
 import { type FindClasses, listed } from '../labels/labels.js'
+import type { Boundary } from '../rows/inside.js'
 import type { Row, Table } from './table.js'
+import { yoloTable } from './yolo.js'
 
 /** What lists the files of a folder, as `datasets` and Roboflow have it. */
-const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet', '_annotations.coco.json']
+const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet', '_annotations.coco.json', 'data.yaml']
 /** Folders that are parts of a data set, and no classes. */
 const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'test', 'testing']
 
@@ -21,6 +23,12 @@ export type FolderContent =
   | { readonly kind: 'list'; readonly path: string }
   | { readonly kind: 'tables'; readonly paths: readonly string[] }
   | { readonly kind: 'files' }
+
+/** What is known besides the folder. */
+export interface FolderOptions {
+  readonly findClasses: FindClasses
+  readonly boundary: Boundary
+}
 
 /** What a folder is read as. Throws PareError for one that holds no data. */
 export async function contentOf(folder: string): Promise<FolderContent> {
@@ -46,8 +54,9 @@ export async function contentOf(folder: string): Promise<FolderContent> {
  * A folder with a folder for each class: the label is the number of the class. Classes are those that are known by name, else the folders in the order of
  * their names, as ImageFolder of torchvision and load_files of scikit-learn have it. Files without a folder have no label.
  */
-export async function openClassFolder(folder: string, findClasses: FindClasses): Promise<Table> {
+export async function openClassFolder(folder: string, { findClasses, boundary }: FolderOptions): Promise<Table> {
   const shown = basename(folder)
+  const boxes = (images: readonly string[]) => yoloTable({ name: shown, folder, findClasses, boundary }, images)
   const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => isShown(name))
   const folders = entries
     .filter((entry) => entry.isDirectory())
@@ -76,7 +85,11 @@ export async function openClassFolder(folder: string, findClasses: FindClasses):
   ]
   if (folders.length > 1 && folders.every((name) => IMAGES.test(name) || PARTNERS.test(name))) {
     const [images, partners] = [folders.filter((name) => IMAGES.test(name)), folders.filter((name) => PARTNERS.test(name))]
-    if (images.length === 1 && partners.length === 1) return await openPairs(folder, images[0]!, partners[0]!)
+    if (images.length === 1 && partners.length === 1) {
+      refuseParts(folder, { images: images[0]!, partners: partners[0]! }, perClass.find(({ name }) => name === images[0])!.files)
+      const files = perClass.find(({ name }) => name === images[0])!.files.map((file) => file.split('\\').join('/'))
+      return (await boxes(files)) ?? (await openPairs(folder, images[0]!, partners[0]!))
+    }
     throw unpaired(folder, folders)
   }
   const classes = perClass.filter(({ files }) => files.length > 0)
@@ -85,6 +98,8 @@ export async function openClassFolder(folder: string, findClasses: FindClasses):
     throw new PareError(`${folder}: ${loose.length} files beside folders of classes, ${loose[0]} for one.`, {
       hint: 'move them into the folder of their class, or away.',
     })
+  const labelled = classes.length === 0 ? await boxes(loose.filter((file) => IMAGE_FILE.test(file))) : undefined
+  if (labelled !== undefined) return labelled
   const names = classes.map(({ name }) => name)
   const splits = names.filter((name) => SPLITS.includes(name.toLowerCase()))
   if (names.length > 0 && splits.length === names.length)
@@ -145,6 +160,17 @@ async function openPairs(folder: string, images: string, partners: string): Prom
   }
 }
 
+/** Images of several parts of a data set, such as images/train and images/val: measured together, what the model learned from would count. */
+function refuseParts(folder: string, { images, partners }: { images: string; partners: string }, files: readonly string[]): void {
+  const inside = [...new Set(files.map((file) => file.split(/[\\/]/)[1]!))]
+  const parts = inside.filter((name) => SPLITS.includes(name.toLowerCase()))
+  if (parts.length < 2 || parts.length < inside.length) return
+  const one = parts.find((name) => /val|dev/i.test(name)) ?? parts[0]!
+  throw new PareError(`${folder}: ${images} holds parts of a data set, not one: ${listed(parts)}.`, {
+    hint: `name the images of one, where label files of YOLO belong to them: ${join(folder, images, one)}; or move one part into a folder of its own: ${one}/${images} and ${one}/${partners}.`,
+  })
+}
+
 /** Of a mask in another format its reader says what to do. */
 function isMask(path: string): boolean {
   return IMAGE_FILE.test(path) && isData(path)
@@ -178,7 +204,7 @@ function formatsOf(files: readonly string[]): string {
 
 function unpaired(folder: string, names: readonly string[]): PareError {
   return new PareError(`${folder}: its folders belong together file by file, and are no classes: ${listed(names)}.`, {
-    hint: 'expected one folder images and one folder masks, with PNG files of the same names; of boxes, annotations of COCO or a .jsonl with a line for each image: its path as image, boxes and labels.',
+    hint: 'expected one folder images and one folder masks, with PNG files of the same names; of boxes, annotations of COCO, label files of YOLO or a .jsonl with a line for each image: its path as image, boxes and labels.',
   })
 }
 

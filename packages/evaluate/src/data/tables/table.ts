@@ -1,4 +1,5 @@
 import type { FindClasses } from '../labels/labels.js'
+import type { Boundary } from '../rows/inside.js'
 
 /** A table whose rows are read from the first to the last, as often as asked, and never all at once. */
 export interface Table {
@@ -16,7 +17,11 @@ export interface Table {
   readonly notes?: readonly string[]
   /** What belongs to a row instead of a label. Default: a label, or nothing */
   readonly holds?: 'boxes'
+  /** Further files that say what the rows mean, from the folder. Default: none */
+  readonly beside?: readonly string[]
   read(): AsyncIterable<Row>
+  /** Of a row whose boxes lie in a file of their own: `bbox` and `category_id`. `readFile` reads what a row names. Default: boxes are in the row */
+  boxesOf?(row: Row, readFile: (path: string) => Promise<Uint8Array>): Promise<Readonly<Record<string, readonly unknown[]>>>
 }
 
 export interface Row {
@@ -34,6 +39,8 @@ export interface TableFile {
   readonly folder: string
   /** Finds the classes of the model, for formats that number classes themselves. Default: there is no model */
   readonly findClasses?: FindClasses
+  /** What files may be read that the data name. Default: those in the folder */
+  readonly boundary?: Boundary
 }
 
 /** What pandas calls its numbers of rows in Parquet and Arrow, where rows were chosen or sorted. */

@@ -10,7 +10,7 @@ import type { Session } from '../../process/runtime.js'
  */
 export function askingOf(
   metrics: readonly Metric[],
-  model: Pick<Session, 'inputs' | 'outputs'>,
+  model: Pick<Session, 'inputs' | 'outputs' | 'pair'>,
   output: string,
 ): Asking | undefined {
   const writes = isWriter(model, output)
@@ -39,8 +39,9 @@ const WORDS = {
   none: 'reads what the model gives for each sample',
 } as const
 
-/** Whether a model takes tokens, and gives scores of tokens. */
-function isWriter({ inputs, outputs }: Pick<Session, 'inputs' | 'outputs'>, output: string): boolean {
-  const own = outputs.find(({ name }) => name === output)
-  return tokenInput(inputs) !== undefined && own !== undefined && own.shape.length === 3 && /^b?float/.test(own.type)
+/** Whether a model takes tokens, its decoder where it has an encoder, and gives scores of tokens. */
+function isWriter({ inputs: own, outputs, pair }: Pick<Session, 'inputs' | 'outputs' | 'pair'>, output: string): boolean {
+  const inputs = pair?.decoder.inputs ?? own
+  const scores = outputs.find(({ name }) => name === output)
+  return tokenInput(inputs) !== undefined && scores !== undefined && scores.shape.length === 3 && /^b?float/.test(scores.type)
 }

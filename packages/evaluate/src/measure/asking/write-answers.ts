@@ -26,10 +26,13 @@ export async function writeAnswers(
   const isEven = cache !== undefined || (pair !== undefined && !takesMask(pair))
   const { draws = 1 } = writing
   const maxTokens = writing.maxTokens - (pair?.isEndForced ? 1 : 0)
-  const texts = prompts.flatMap(({ ids }, i) => Array.from({ length: draws }, (_, draw) => ({ ids, sample: first + i, draw })))
+  const texts = prompts.flatMap((prompt, i) => Array.from({ length: draws }, (_, draw) => ({ prompt, sample: first + i, draw })))
   const answers = new Array<string>(texts.length)
-  for (const group of groupsOf(texts, { size: atOnce.size, isEven })) {
-    const rows = group.map((i) => texts[i]!.ids)
+  for (const group of groupsOf(
+    texts.map(({ prompt }) => prompt),
+    { size: atOnce.size, isEven },
+  )) {
+    const rows = group.map((i) => texts[i]!.prompt)
     const choose = tokenChoice(
       writing,
       group.map((i) => texts[i]!),
@@ -44,21 +47,27 @@ export async function writeAnswers(
 
 function runOf(
   session: Session,
-  rows: readonly (readonly number[])[],
+  prompts: readonly WritingPrompt[],
   { cache, ...place }: TokenPlace & { readonly cache: ReadonlyMap<string, string> | undefined },
 ): TokenRun {
-  if (session.pair !== undefined) return decodedRun(session.pair, rows, place)
+  const rows = prompts.map(({ ids }) => ids)
+  if (session.pair !== undefined)
+    return decodedRun(
+      session.pair,
+      prompts.map(({ ids, sound }) => sound ?? ids),
+      place,
+    )
   return cache === undefined ? uncachedRun(session, rows, place) : cachedRun(session, rows, { ...place, cache })
 }
 
 /** Prompts that are run together, by number. */
 function groupsOf(
-  prompts: readonly Pick<WritingPrompt, 'ids'>[],
+  prompts: readonly WritingPrompt[],
   { size, isEven }: { readonly size: number; readonly isEven: boolean },
 ): readonly (readonly number[])[] {
-  const groups = new Map<number, number[]>()
-  for (const [i, { ids }] of prompts.entries()) {
-    const key = isEven ? ids.length : 0
+  const groups = new Map<string, number[]>()
+  for (const [i, { ids, sound }] of prompts.entries()) {
+    const key = sound === undefined ? String(isEven ? ids.length : 0) : String(sound.shape)
     groups.set(key, [...(groups.get(key) ?? []), i])
   }
   return [...groups.values()].flatMap((group) =>

@@ -2,10 +2,10 @@ import { PareError, refuseDeep } from '@pare/onnx'
 import type { CST, Document, LineCounter } from 'yaml'
 
 /**
- * What no config has. The library looks at all keys of a map for each of them, and walks through what is nested by calling itself, until the process ends without
+ * What no config and no list of classes has. The library looks at all keys of a map for each of them, and walks through what is nested by calling itself, until the process ends without
  * an error to catch.
  */
-const YAML_LIMITS = { depth: 64, keys: 1000, marks: 100 } as const
+const YAML_LIMITS = { depth: 64, keys: 2000, marks: 100 } as const
 
 /** A YAML text as a document, whatever is wrong with it, and its lines. Throws PareError where it goes beyond `YAML_LIMITS`. */
 export async function documentOf(text: string): Promise<{ readonly document: Document; readonly lines: LineCounter }> {
@@ -53,5 +53,5 @@ function within(token: CST.Token): readonly CST.Token[] {
 }
 
 function tooMuch(what: string): PareError {
-  return new PareError(`the YAML ${what}.`, { hint: 'check the file: no config is.' })
+  return new PareError(`the YAML ${what}.`, { hint: 'check the file: nothing that is read here is.' })
 }
