@@ -143,15 +143,15 @@ function missing(error: unknown): undefined {
 
 /** Of each image that has one, by the path of the image. */
 async function labelFiles(images: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>()
+  const labels = new Map<string, string>()
   const folders = new Map<string, ReadonlySet<string>>()
   for (const image of images) {
     const place = labelFolder(dirname(image))
     if (!folders.has(place)) folders.set(place, new Set(await readdir(place).catch(missing)))
     const file = `${basename(image, extname(image))}.txt`
-    if (folders.get(place)!.has(file)) found.set(image, join(place, file))
+    if (folders.get(place)!.has(file)) labels.set(image, join(place, file))
   }
-  return found
+  return labels
 }
 
 /** The last /images/ of a path is /labels/ in that of the labels. */
