@@ -89,6 +89,47 @@ test('likeness over calibration data', async () => {
   expect(likeness).toBeCloseTo(0.8, 5)
 })
 
+describe('readers of units', () => {
+  const readersIn = async (text: string) => {
+    const own = parseText(text)
+    const [group] = (await analyseUnits(own)).coupled.filter(({ held }) => held === undefined)
+    const probe = openProbe(own, { seed: 1, criterion: 'test', forward: forwardOver(data) })
+    for await (const readers of probe.readers([group!]))
+      return readers.map(({ gram, weight, units, ...rest }) => ({
+        ...rest,
+        gram: [...gram],
+        weight: [...weight],
+        units: [...units],
+      }))
+    throw new Error('no readers')
+  }
+  const head = '<ir_version: 8, opset_import: ["" : 17]> g (float[N, 2] x)'
+
+  test('have the products of what they read, by hand', async () => {
+    // r is (1, 2) and (3, 0): the mean of r rᵀ is [[5, 1], [1, 2]].
+    const own = `${head} => (float[N, 1] y) <float[2, 2] a = {1, 0, 0, 1}, float[2, 1] b = {2, 3}> { h = MatMul(x, a) r = Relu(h) y = MatMul(r, b) }`
+    expect(await readersIn(own)).toEqual([{ id: 'b', rows: 1, gram: [5, 1, 1, 2], weight: [2, 3], units: [0, 1] }])
+  })
+
+  test('of one input are one, row under row; a bias takes up the means', async () => {
+    const own = `${head} => (float[N, 1] y, float[N, 2] z, float[N, 1] v) <float[2, 2] a = {1, 0, 0, 1}, float[2, 1] b = {2, 3}, float[2, 2] c = {1, 2, 3, 4}, float[2, 1] d = {7, 8}, float[1] bias = {5}>
+      { h = MatMul(x, a) r = Relu(h) y = MatMul(r, b) z = MatMul(r, c) u = MatMul(r, d) v = Add(u, bias) }`
+    expect(await readersIn(own)).toEqual([
+      { id: 'b c', rows: 3, gram: [5, 1, 1, 2], weight: [2, 3, 1, 3, 2, 4], units: [0, 1] },
+      // About the means (2, 1).
+      { id: 'd', rows: 1, gram: [1, -1, -1, 1], weight: [7, 8], units: [0, 1] },
+    ])
+  })
+
+  test('of blocks there are none, which is said', async () => {
+    const probe = openProbe(model(), { seed: 1, criterion: 'test', forward: forwardOver(data) })
+    const block = { id: 'block 1', kind: 'block', units: 1, slices: [] } as unknown as UnitGroup
+    await expect(probe.readers([block])[Symbol.asyncIterator]().next()).rejects.toThrow(
+      "criterion 'test' cannot judge 'block 1': of no weight that sums over its units the inputs are measured.",
+    )
+  })
+})
+
 describe('gradients of gates', () => {
   /** Of the mean of ½ y² with respect to gates of the two units: y · (2 relu(x₀), 3 relu(x₁)), by hand. */
   const derived = `<ir_version: 8, opset_import: ["" : 17]> g (float[N, 2] x) => (float[M] g) <float[2, 2] b = {2, 0, 0, 3}, float[2, 1] ones = {1, 1}, int64[1] first = {0}>

@@ -52,6 +52,42 @@ describe('shapes worked out by hand', () => {
     // No kernel on the CPU: 8 ÷ 2 = 4
     ['y = com.microsoft.BiasSplitGelu(x, b)', 'float[2, 3, 8] x, float[8] b', '', [2, 3, 4]],
     ['y = ConstantOfShape(s)', 'float[2] x', 'int64[2] s = {2, 3}', [2, 3]],
+    ['y = com.microsoft.QLinearSigmoid(x, s, z, s, z)', 'uint8[2, 3] x, float s, uint8 z', '', [2, 3]],
+    ['y = com.microsoft.QLinearAdd(x, s, z, b, s, z, s, z)', 'uint8[2, 1] x, uint8[1, 3] b, float s, uint8 z', '', [2, 3]],
+    [
+      'y = com.microsoft.QLinearWhere(c, x, s, z, b, s, z, s, z)',
+      'bool[2, 1] c, uint8[3] x, uint8[1] b, float s, uint8 z',
+      '',
+      [2, 3],
+    ],
+    [
+      'y = com.microsoft.QLinearAveragePool<kernel_shape = [2, 2]>(x, s, z, s, z)',
+      'uint8[1, 3, 4, 4] x, float s, uint8 z',
+      '',
+      [1, 3, 3, 3],
+    ],
+    // Which axis is which is not worked out.
+    [
+      'y = com.microsoft.QLinearAveragePool<kernel_shape = [2, 2], channels_last = 1>(x, s, z, s, z)',
+      'uint8[1, 4, 4, 3] x, float s, uint8 z',
+      '',
+      undefined,
+    ],
+    ['y = com.microsoft.QLinearGlobalAveragePool(x, s, z, s, z)', 'uint8[1, 3, 4, 4] x, float s, uint8 z', '', [1, 3, 1, 1]],
+    [
+      'y = com.microsoft.QLinearConcat<axis = 1>(s, z, x, s, z, b, s, z)',
+      'uint8[2, 3] x, uint8[2, 5] b, float s, uint8 z',
+      '',
+      [2, 8],
+    ],
+    ['y = com.microsoft.QGemm<transB = 1>(x, s, z, b, s, z)', 'uint8[2, 5] x, uint8[3, 5] b, float s, uint8 z', '', [2, 3]],
+    // Two codes of 4 bits in a byte: 16 bytes are 32 elements, two blocks of 16.
+    [
+      'y = com.microsoft.GatherBlockQuantized<block_size = 16, quantize_axis = 1, bits = 4>(t, i, s)',
+      'uint8[10, 16] t, int64[4] i, float[10, 2] s',
+      '',
+      [4, 32],
+    ],
     ['y = ConstantOfShape(s)', 'float[2] x', 'int64[2] s = {2, -3}', undefined],
     ['y = Nonsense(x)', 'float[2] x', '', undefined],
     ['y = NonZero(x)', 'float[2] x', '', undefined],
