@@ -37,6 +37,7 @@ export {
   sizeOf,
 } from './data/ndarray.js'
 export { ASKED_COLUMNS, type Asking } from './data/questions/question.js'
+export { TRANSCRIPTS } from './data/questions/sound-entries.js'
 export { type ColumnNames, type ColumnValues, ID_NAMES } from './data/rows/columns.js'
 export type { MixedFile } from './data/rows/mixed.js'
 export type { SamplePart } from './data/rows/part.js'

@@ -2,6 +2,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { runResults } from '@pare/report'
+import { toneWav, writeTinyWhisper } from '@pare/testing'
 import { describe, expect, it } from 'vitest'
 import { readTasks } from '../settings/tasks.js'
 import type { Io } from '../terminal/io.js'
@@ -48,6 +49,21 @@ describe('pare init', () => {
     ])
     const text = await readFile(join(folder.path, `pare.config.${format}`), 'utf8')
     if (format !== 'ts') expect(text).toContain('schema/config.schema.json')
+  })
+
+  it('takes an encoder with its decoder as one, by what both write', async () => {
+    await using folder = await fixture()
+    const [cwd, sounds] = [folder.path, join(folder.path, 'recordings')]
+    await rm(join(cwd, 'model.onnx'))
+    await writeTinyWhisper(join(cwd, 'models/whisper'))
+    await mkdir(sounds)
+    for (const tone of [300, 900]) await writeFile(join(sounds, `${tone}.wav`), toneWav(tone).bytes)
+    await writeFile(join(sounds, 'metadata.csv'), 'file_name,sentence\n300.wav,a b\n900.wav,c\n')
+    const { exitCode, stdout } = await pare(['init'], { cwd })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('Models in it: models/whisper.')
+    expect(stdout).toContain('Measured with: recordings ')
+    expect(await readFile(join(cwd, 'pare.config.yaml'), 'utf8')).toContain('data: recordings\n  metric: wer\n')
   })
 
   it('takes no feature for the name of a sample where several columns are labels', async () => {

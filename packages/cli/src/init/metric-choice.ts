@@ -25,7 +25,16 @@ const PIXELS = [metric('iou', 'overlap of the pixels of each class'), metric('di
 const BOXES = metric('map', 'precision and recall of boxes, as COCO has them')
 const CHOICES = metric('choice-accuracy', 'share of questions whose likeliest choice is the right one')
 const WORDS = metric('word-f1', 'words in common of what the model writes and what is expected')
+const EXACT = metric('exact-match', 'share of answers that are the same text')
+const SPEECH = [metric('wer', 'words that are wrong, as of speech'), metric('cer', 'the same of characters')] as const
 const COSINE = metric('cosine:against=reference', 'how near vectors stay to those of the original model')
+
+/** Of what an encoder writes with its decoder, by what the data ask. None: they ask nothing. */
+export function setMetrics(asked: 'answers' | 'choices' | 'speech' | undefined): readonly MetricChoice[] {
+  if (asked === 'speech') return SPEECH
+  if (asked === 'choices') return [CHOICES]
+  return asked === undefined ? [] : [WORDS, metric('rouge-l', 'words in common, as of summaries'), EXACT]
+}
 
 /** By the shapes of output and label, and by what values the label has. */
 export function metricsFor(pairing: Pairing, label: ColumnGlance | undefined): MeasureChoice {
@@ -119,7 +128,7 @@ function unlabelled({ signature, glance }: Pairing, output: ModelValue): Choice 
 /** A language model foresees text, or is asked what the data hold. */
 function tokensChoice({ asking }: Pairing['glance']): Choice {
   if (asking === 'choices') return sure(CHOICES, metric('choice-accuracy:per=byte', 'the same for each byte of a choice'))
-  if (asking === 'answers') return unsure(WORDS, metric('exact-match', 'share of answers that are the same text'))
+  if (asking === 'answers') return unsure(WORDS, EXACT)
   return sure(metric('perplexity', 'how well the next token is foreseen'))
 }
 
@@ -145,9 +154,8 @@ function labelled(pairing: Pairing, { shape, type, name }: ModelValue, label: Co
 
 function writtenChoice(shape: ModelValue['shape'], label: ColumnGlance): Choice {
   const words = label.values.map((value) => String(value).trim().split(/\s+/).length)
-  if (shape.length > 1) return sure(metric('wer', 'words that are wrong, as of speech'), metric('cer', 'the same of characters'))
-  const exact = metric('exact-match', 'share of answers that are the same text')
-  return words.some((count) => count > 1) ? unsure(exact, metric('rouge-l', 'words in common, as of summaries')) : sure(exact)
+  if (shape.length > 1) return sure(...SPEECH)
+  return words.some((count) => count > 1) ? unsure(EXACT, metric('rouge-l', 'words in common, as of summaries')) : sure(EXACT)
 }
 
 /** A label for each sample. */

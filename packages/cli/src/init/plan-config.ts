@@ -7,6 +7,7 @@ import { fits } from './columns.js'
 import type { Pairing } from './pairing.js'
 import { type Proposal, propose } from './proposal.js'
 import { id2labelBeside, type ProjectFiles, tokenizerFor } from './search.js'
+import { planSet, setsAmong } from './sets.js'
 import { readSignature, type Signature } from './signature.js'
 
 /** A model of the project, and the data that it can be measured with. */
@@ -37,12 +38,15 @@ export async function planProject(cwd: string, files: ProjectFiles): Promise<Pro
     if (glance !== undefined) glances.set(path, glance)
   }
   const models: ModelPlan[] = []
-  for (const path of files.models) {
-    const signature = await orNote(
-      () => readSignature(join(cwd, path)),
-      unread,
-      (message) => `left out: ${message.replaceAll(join(cwd, path), path)}`,
-    )
+  const leftOut = (path: string) => (message: string) => `left out: ${message.replaceAll(join(cwd, path), path)}`
+  const sets = await setsAmong(cwd, files.models)
+  for (const set of sets) {
+    const plan = await orNote(() => planSet(cwd, set, glances), unread, leftOut(set.encoder))
+    if (plan !== undefined) models.push(plan)
+  }
+  const single = files.models.filter((path) => !sets.some((set) => path.startsWith(`${set.path}/`)))
+  for (const path of single) {
+    const signature = await orNote(() => readSignature(join(cwd, path)), unread, leftOut(path))
     if (signature === undefined) continue
     const fitting = [...glances].filter(([, glance]) => fits(signature, glance)).map(([name]) => name)
     const data = [...fitting].sort((a, b) => nearness(b, path) - nearness(a, path))

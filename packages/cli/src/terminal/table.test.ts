@@ -65,6 +65,13 @@ it('no line is longer than its columns, and no word is lost', () => {
   )
 })
 
+it('names that would look the same once they are cut short are broken instead', () => {
+  const rows = ['whisper-tiny/encoder_model.onnx', 'whisper-tiny/decoder_model.onnx'].map((name) => [name, '12 kB'])
+  const text = renderTable(['model', 'size'], rows, { columns: 20, shorten: ['model'] })
+  expect(text).not.toContain('…')
+  expect(text.replace(/\s/g, '')).toContain('whisper-tiny/encoder_model.onnx'.slice(13))
+})
+
 it('lines are as wide as the terminal, and 80 characters where there is none', () => {
   const write = () => true
   expect(columnsOf({ write, isTTY: true, columns: 132 })).toBe(132)

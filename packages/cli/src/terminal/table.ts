@@ -7,7 +7,7 @@ export interface TableOptions {
   readonly columns?: number | undefined
   /** Titles of the columns whose cells stand flush right: numbers. */
   readonly right?: readonly string[]
-  /** Titles of the columns whose cells lose their middle rather than be broken: names of which both ends tell. They give way first. */
+  /** Titles of the columns whose cells lose their middle rather than be broken, where they can be told apart by both ends. They give way first. */
   readonly shorten?: readonly string[]
 }
 
@@ -33,12 +33,16 @@ export function renderTable(
 ): string {
   const isShortened = head.map((title) => shorten.includes(title))
   const room = fittingWidths([head, ...rows], columns, isShortened)
+  const isCut = head.map(
+    (_, i) =>
+      isShortened[i]! &&
+      areDistinct(
+        [head, ...rows].map((row) => row[i] ?? ''),
+        room[i]!,
+      ),
+  )
   const linesOf = (cell: string, i: number) =>
-    stringWidth(cell) <= room[i]!
-      ? [cell]
-      : isShortened[i]
-        ? [shortened(cell, room[i]!)]
-        : wrapped(cell, room[i]!, { whole: false })
+    stringWidth(cell) <= room[i]! ? [cell] : isCut[i] ? [shortened(cell, room[i]!)] : wrapped(cell, room[i]!, { whole: false })
   const cells = [head, ...rows].map((row) => head.map((_, i) => linesOf(row[i] ?? '', i)))
   const widths = head.map((_, i) =>
     widest(
@@ -76,6 +80,12 @@ function shortened(name: string, width: number): string {
   if (name.length <= width) return name
   const head = Math.floor((width - 1) / 3)
   return `${name.slice(0, head)}…${name.slice(name.length - (width - 1 - head))}`
+}
+
+/** Whether names can still be told apart once they are cut short. */
+function areDistinct(names: readonly string[], width: number): boolean {
+  const all = new Set(names)
+  return new Set([...all].map((name) => shortened(name, width))).size === all.size
 }
 
 /** The width of each column, in characters: what its cells need, less what the widest must give for the sum to fit. */

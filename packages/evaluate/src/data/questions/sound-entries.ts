@@ -9,7 +9,16 @@ import type { Row, Table } from '../tables/table.js'
 import type { AskedEntry } from './question.js'
 
 /** Columns of what is said in a sound, as data sets of speech call them. */
-const TRANSCRIPTS = ['transcription', 'transcript', 'sentence', 'text', 'normalized_text', 'answers', 'answer', 'label']
+export const TRANSCRIPTS: readonly string[] = [
+  'transcription',
+  'transcript',
+  'sentence',
+  'text',
+  'normalized_text',
+  'answers',
+  'answer',
+  'label',
+]
 
 /** The input of an encoder that reads sounds; undefined where it reads none. */
 export function soundInput(inputs: readonly ModelValue[]): ModelValue | undefined {
