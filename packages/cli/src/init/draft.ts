@@ -1,6 +1,6 @@
 import { findMetric, writeMetric } from '@pare/evaluate'
 import type { EvaluateConfig } from '../options/data.js'
-import type { ModelPlan } from './plan-config.js'
+import type { ModelPlan } from './model-plan.js'
 import type { Proposal } from './proposal.js'
 
 /** A config, as plain data, and what of it is not sure. */

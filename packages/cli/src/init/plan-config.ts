@@ -4,22 +4,12 @@ import { present } from '@pare/onnx'
 import { readPooling } from '../settings/data/pooling.js'
 import { isPareError } from '../terminal/failure.js'
 import { fits } from './columns.js'
+import type { ModelPlan } from './model-plan.js'
 import type { Pairing } from './pairing.js'
-import { type Proposal, propose } from './proposal.js'
+import { propose } from './proposal.js'
 import { id2labelBeside, type ProjectFiles, tokenizerFor } from './search.js'
 import { planSet, setsAmong } from './sets.js'
 import { readSignature, type Signature } from './signature.js'
-
-/** A model of the project, and the data that it can be measured with. */
-export interface ModelPlan {
-  readonly path: string
-  readonly kind: Signature['kind']
-  /** Data that have what the model takes, the likeliest first. */
-  readonly data: readonly string[]
-  /** How it is measured with the first of them, or with others of them. Undefined where there are none. */
-  readonly proposal?: Proposal
-  proposalFor(data: string): Promise<Proposal>
-}
 
 /** What can be said of a project, and what of its files could not be read. */
 export interface ProjectPlan {

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream'
 import { type Io, isInteractive } from '../terminal/io.js'
 import { visible } from '../terminal/visible.js'
 import { type DraftChoices, type Pruning, presetFor } from './draft.js'
-import type { ModelPlan } from './plan-config.js'
+import type { ModelPlan } from './model-plan.js'
 import type { Proposal } from './proposal.js'
 
 /** Whether there is somebody who can answer. */

@@ -4,7 +4,7 @@ import { isEncoderDecoder } from '../folder/encoder-decoder.js'
 import { openModelFolder } from '../folder/model-folder.js'
 import { isPareError } from '../terminal/failure.js'
 import { setMetrics } from './metric-choice.js'
-import type { ModelPlan } from './plan-config.js'
+import type { ModelPlan } from './model-plan.js'
 import type { Proposal } from './proposal.js'
 import { readSignature } from './signature.js'
 
