@@ -9,7 +9,7 @@ import type { Pairing } from './pairing.js'
 import { propose } from './proposal.js'
 import { id2labelBeside, type ProjectFiles, tokenizerFor } from './search.js'
 import { planSet, setsAmong } from './sets.js'
-import { readSignature, type Signature } from './signature.js'
+import { readSignature } from './signature.js'
 
 /** What can be said of a project, and what of its files could not be read. */
 export interface ProjectPlan {
