@@ -21,6 +21,7 @@ import type { RowOptions } from './rows/row-options.js'
 import { rowSource } from './rows/rows.js'
 import type { FolderOptions } from './tables/folder.js'
 import type { Table } from './tables/table.js'
+import { notUtf8 } from './utf8.js'
 
 export type { DataOptions } from './data-options.js'
 export { UntrustedError } from './rows/inside.js'
@@ -191,9 +192,7 @@ function decodeText(bytes: Buffer, path: string): string {
     if (!text.includes('\0')) return text
   } catch {}
   if (!isText(formatOf(path))) throw unread(path)
-  throw new PareError(`${path}: not text in UTF-8.`, {
-    hint: `convert it first, for example: iconv -f latin1 -t utf-8 ${basename(path)}`,
-  })
+  throw notUtf8(path)
 }
 
 /** Whether files with this extension are text. */

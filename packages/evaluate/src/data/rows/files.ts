@@ -68,7 +68,7 @@ export async function fileReader(table: Table, { first, input, options, label }:
       what === 'sounds' ? await fileBytes(first.values[column], { table, boundary, shown: shownFile(first, column) }) : undefined
     return {
       column,
-      notes: head === undefined ? [] : channelsNote(head, shownFile(first, column)),
+      notes: head === undefined ? [] : await soundNotes(head, { read, where: shownFile(first, column) }),
       async read(row) {
         const shown = shownFile(row, column)
         return read(await fileBytes(row.values[column], { table, boundary, shown }), shown)
@@ -78,10 +78,19 @@ export async function fileReader(table: Table, { first, input, options, label }:
   return undefined
 }
 
-/** As librosa and torchaudio mix sounds down: feature extractors of transformers take one channel, and refuse others. */
-function channelsNote(bytes: Uint8Array, where: string): readonly string[] {
+/** What is done to sounds such as the first: channels are mixed down, as librosa and torchaudio do, and what the model does not hear is cut off, as its feature extractor does. */
+async function soundNotes(
+  bytes: Uint8Array,
+  { read, where }: { readonly read: ReadFile; readonly where: string },
+): Promise<readonly string[]> {
   const { channels } = decodeWav(bytes, where)
-  return channels === 1 ? [] : [`sounds have ${channels} channels, such as ${where}: the model is given their mean`]
+  const { lostSeconds = 0 } = await read(bytes, where)
+  return [
+    ...(channels === 1 ? [] : [`sounds have ${channels} channels, such as ${where}: the model is given their mean`]),
+    ...(lostSeconds === 0
+      ? []
+      : [`sounds are longer than the model hears at once, ${where} by ${lostSeconds.toFixed(1)} seconds: their end is cut off`]),
+  ]
 }
 
 function fileTest(pattern: RegExp, magic: (bytes: Uint8Array | undefined) => boolean): (value: unknown) => boolean {

@@ -121,12 +121,13 @@ function spectrogramTransformer(config: FeatureConfig, rate: number): (sound: Fl
   const framesOf = kaldiFrames({ bins, rate, isPovey: false })
   return (sound) => {
     const data = new Float32Array(most * bins).fill((0 - mean) / scale)
-    for (const [t, frame] of framesOf(sound).slice(0, most).entries())
+    const frames = framesOf(sound)
+    for (const [t, frame] of frames.slice(0, most).entries())
       data.set(
         frame.map((value) => (value - mean) / scale),
         t * bins,
       )
-    return { shape: [most, bins], data }
+    return { shape: [most, bins], data, lost: Math.max(0, frames.length - most) * Math.round(rate * 0.01) }
   }
 }
 

@@ -151,8 +151,10 @@ test('a folder of WAV files becomes what the model takes, at its rate', async ()
   header.writeUInt32LE(wave.byteLength, 40)
   put(folder, 'yes/a.wav', Buffer.concat([header, Buffer.from(wave.buffer)]))
   const say = (content: object) => put(folder, 'preprocessor_config.json', JSON.stringify(content))
+  const open = (shape: readonly (number | string)[]) =>
+    openData(folder, { inputs: [input('input_features', 'float32', shape)], trusted: true })
   const read = async (shape: readonly (number | string)[]) => {
-    const data = await openData(folder, { inputs: [input('input_features', 'float32', shape)], trusted: true })
+    const data = await open(shape)
     for await (const batch of data.batches(4)) return batch.inputs.input_features!
     throw new Error('no batch')
   }
@@ -162,6 +164,14 @@ test('a folder of WAV files becomes what the model takes, at its rate', async ()
   expect(found.shape).toEqual([1, 80, 100])
   closeTo(found.data as Float32Array, [...featuresOf(config(whisper), 16000)!(resample(wave, 8000, 16000)).data], 1e-9)
   await expect(read(['n', 't'])).rejects.toThrow('makes log-mel features [bins, frames] or [frames, bins] of a sound')
+  const notesOf = async (shape: readonly (number | string)[]) =>
+    (await open(shape)).notes.filter((note) => !note.startsWith('folders'))
+  expect(await notesOf(['n', 80, 100])).toEqual([])
+  // A quarter of a second, of which a tenth is heard.
+  say({ sampling_rate: 16000, feature_extractor_type: 'ASTFeatureExtractor', num_mel_bins: 128, max_length: 10 })
+  expect(await notesOf(['n', 10, 128])).toEqual([
+    expect.stringMatching(/sounds are longer than the model hears at once, .*a\.wav by 0\.1 seconds: their end is cut off/),
+  ])
   say({ sampling_rate: 16000 })
   await expect(read(['n', 80, 100])).rejects.toThrow('makes a wave [samples] of a sound')
   expect((await read(['n', 't'])).shape).toEqual([1, 4000])

@@ -1,6 +1,7 @@
 import { PareError, parseJson } from '@pare/onnx'
 import { openFile } from '../file.js'
 import { bytesOf, readUnpacked } from '../packed.js'
+import { utf8 } from '../utf8.js'
 import { cocoTable, isCoco } from './coco.js'
 import { openJsonLines } from './jsonl.js'
 import type { Table, TableFile } from './table.js'
@@ -19,7 +20,7 @@ type JsonObject = Readonly<Record<string, unknown>>
 export async function openJson(file: TableFile): Promise<Table> {
   if (await isLines(file)) return await openJsonLines(file)
   const { name, folder, path } = file
-  const text = decode(await readUnpacked(path, MOST_BYTES), name)
+  const text = utf8(await readUnpacked(path, MOST_BYTES), name)
   const value = parse(text, name)
   if (isCoco(value)) return await cocoTable(value, file)
   const rows = rowsIn(value)
@@ -77,17 +78,6 @@ function parse(text: string, name: string): unknown {
   } catch (cause) {
     throw new PareError(`${name}: not JSON (${(cause as Error).message}).`, {
       hint: 'expected a list of objects, or a JSON object on each line.',
-      cause,
-    })
-  }
-}
-
-function decode(bytes: Buffer, name: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new PareError(`${name}: not text in UTF-8.`, {
-      hint: `convert it first, for example: iconv -f latin1 -t utf-8 ${name}`,
       cause,
     })
   }

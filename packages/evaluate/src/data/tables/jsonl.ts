@@ -1,6 +1,7 @@
 import { PareError, parseJson } from '@pare/onnx'
 import { openFile } from '../file.js'
 import { bytesOf, unpackedSize } from '../packed.js'
+import { notUtf8 } from '../utf8.js'
 import { type Row, SMALL_BYTES, type Table, type TableFile } from './table.js'
 
 /** No line is longer. */
@@ -30,10 +31,7 @@ async function* linesOf(source: AsyncIterable<Uint8Array>, name: string): AsyncG
     try {
       return decoder.decode(bytes, { stream: bytes !== undefined })
     } catch (cause) {
-      throw new PareError(`${name}: not text in UTF-8.`, {
-        hint: `convert it first, for example: iconv -f latin1 -t utf-8 ${name}`,
-        cause,
-      })
+      throw notUtf8(name, cause)
     }
   }
   let pending: string[] = []

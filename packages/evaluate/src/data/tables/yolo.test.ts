@@ -123,6 +123,13 @@ describe('label files of YOLO', () => {
     expect(() => parseLabels(text, 'a.txt')).toThrow(message)
   })
 
+  test('a file of many lines, or of a line with many corners, is read in time in proportion to it', () => {
+    const many = Array.from({ length: 300_000 }, (_, i) => `${i} 0.5 0.5 0.1 0.1`).join('\n')
+    expect(parseLabels(many, 'a.txt')).toHaveLength(300_000)
+    const corners = Array.from({ length: 600_000 }, (_, i) => (i % 7) / 10).join(' ')
+    expect(parseLabels(`1 ${corners}`, 'a.txt')).toEqual([{ id: 1, box: [0, 0, 0.6, 0.6] }])
+  })
+
   test.each([
     ['no part', { 'data.yaml': 'names: [cat]\n' }, 'data.yaml', /neither 'val' nor 'test'/],
     [

@@ -7,6 +7,7 @@ import { MOST_SHARE } from '../labels/box-labels.js'
 import { type Category, named, numbersByName, strangeCategories } from '../labels/categories.js'
 import { type FindClasses, listed } from '../labels/labels.js'
 import { type Boundary, insideOf, UntrustedError } from '../rows/inside.js'
+import { utf8 } from '../utf8.js'
 import type { Table, TableFile } from './table.js'
 
 /** The column with the path of a label file, null where nothing is on the image. */
@@ -60,7 +61,7 @@ export async function yoloTable(
         return await numberer(categoriesIn(names, place), { name, findClasses })
       })()
       const [numberOf, path] = [await numbering, values[LABEL_FILE]]
-      const boxes = typeof path === 'string' ? parseLabels(decode(await read(path), path), `${where}: ${basename(path)}`) : []
+      const boxes = typeof path === 'string' ? parseLabels(utf8(await read(path), path), `${where}: ${basename(path)}`) : []
       return { bbox: boxes.map(({ box }) => box), category_id: boxes.map(({ id }) => numberOf(id, `${where}: ${path}`)) }
     },
   }
@@ -125,7 +126,7 @@ async function imagesOf(
 async function imagesAt(place: string, target: string): Promise<readonly string[]> {
   if (extname(place) === '.txt') {
     const text = await readWhole(target, MOST_BYTES).catch(missing)
-    const lines = text === undefined ? [] : decode(text, basename(place)).split(/\r?\n/)
+    const lines = text === undefined ? [] : utf8(text, basename(place)).split(/\r?\n/)
     return lines.filter((line) => IMAGE_FILE.test(line)).map((line) => resolve(dirname(place), line))
   }
   const files = (await readdir(target, { recursive: true }).catch(missing)) ?? []
@@ -181,7 +182,7 @@ async function fileOfNames(folders: readonly string[]): Promise<string | undefin
 /** `names` of YAML, or the lines of a text. */
 async function namesIn(path: string, boundary: Boundary): Promise<unknown> {
   const name = basename(path)
-  const text = decode(await readWhole(await insideOf(boundary, path, name), MOST_BYTES), name)
+  const text = utf8(await readWhole(await insideOf(boundary, path, name), MOST_BYTES), name)
   if (/\.ya?ml$/.test(name)) return ((await yamlIn(text, name)) as { names?: unknown } | null)?.names
   return text.split(/\r?\n/).flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
 }
@@ -239,9 +240,12 @@ interface LabelledBox {
  * Throws PareError for anything else.
  */
 export function parseLabels(text: string, where: string): readonly LabelledBox[] {
-  const lines = text.split(/\r?\n/).map((line) => line.trim())
-  const all = new Set(lines.filter((line) => line !== ''))
-  return [...all].map((line) => boxIn(line, `${where}:${lines.indexOf(line) + 1}`))
+  const firsts = new Map<string, number>()
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
+    const own = line.trim()
+    if (own !== '' && !firsts.has(own)) firsts.set(own, i + 1)
+  }
+  return [...firsts].map(([line, number]) => boxIn(line, `${where}:${number}`))
 }
 
 function boxIn(line: string, where: string): LabelledBox {
@@ -264,9 +268,13 @@ function boxIn(line: string, where: string): LabelledBox {
     const [x, y, width, height] = values as [number, number, number, number]
     return { id, box: [x - width / 2, y - height / 2, width, height] }
   }
-  const [across, down] = [0, 1].map((side) => values.filter((_, i) => i % 2 === side)) as [number[], number[]]
-  const [left, top] = [Math.min(...across), Math.min(...down)]
-  return { id, box: [left, top, Math.max(...across) - left, Math.max(...down) - top] }
+  // Too many corners to be arguments are a polygon, too.
+  let [left, top, right, low] = [values[0]!, values[1]!, values[0]!, values[1]!]
+  for (let at = 2; at < values.length; at += 2) {
+    const [x, y] = [values[at]!, values[at + 1]!]
+    ;[left, top, right, low] = [Math.min(left, x), Math.min(top, y), Math.max(right, x), Math.max(low, y)]
+  }
+  return { id, box: [left, top, right - left, low - top] }
 }
 
 /** Whether the first file beside an image is one of boxes. */
@@ -278,14 +286,6 @@ async function isLabelFile(path: string, boundary: Boundary): Promise<boolean> {
   } catch (error) {
     if (error instanceof PareError) return false
     throw error
-  }
-}
-
-function decode(bytes: Uint8Array, name: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new PareError(`${name}: not text in UTF-8.`, { hint: 'convert it first.', cause })
   }
 }
 
