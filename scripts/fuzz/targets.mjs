@@ -9,7 +9,6 @@ import { globMatcher, parseJson } from '@pare/onnx'
 import { openCheckpoint } from '../../packages/cli/dist/checkpoint/checkpoint.js'
 import { readMasks } from '../../packages/cli/dist/masks/read-masks.js'
 import { checkShape } from '../../packages/cli/dist/settings/config/config-problems.js'
-import { parseYaml } from '../../packages/cli/dist/settings/config/yaml-text.js'
 import { parseNpy } from '../../packages/evaluate/dist/data/arrays/npy.js'
 import { parseNpz } from '../../packages/evaluate/dist/data/arrays/npz.js'
 import { openData } from '../../packages/evaluate/dist/data/data.js'
@@ -18,6 +17,9 @@ import { decodeMask } from '../../packages/evaluate/dist/data/images/masks.js'
 import { decodeWav } from '../../packages/evaluate/dist/data/sounds/wav.js'
 import { metadataOf } from '../../packages/evaluate/dist/data/tables/parquet.js'
 import { checkPages } from '../../packages/evaluate/dist/data/tables/parquet-pages.js'
+import { parseLabels } from '../../packages/evaluate/dist/data/tables/yolo.js'
+import { utf8 } from '../../packages/evaluate/dist/data/utf8.js'
+import { parseYaml } from '../../packages/evaluate/dist/data/yaml-text.js'
 import { arrows, COCO, floats, JPEG, npy, npz, PNG, parquets, safetensors, wav, ZSTD } from './data-files.mjs'
 import { models, plan, readAndWrite, somePlan, someStatistics } from './models.mjs'
 import { changedJson, changedModel, JSON_WORDS } from './structured.mjs'
@@ -186,6 +188,11 @@ export const TARGETS = {
     begin: () => [PNG],
     words: ['IHDR', 'IDAT', 'IEND', 'PLTE', 'tRNS', '\x08\x03', '\x08\x00', '\x10\x00'],
     run: async (bytes) => `${(await decodeMask(bytes, 'x')).width > 0}`,
+  },
+  labels: {
+    begin: () => [Buffer.from('0 0.35 0.35 0.5 0.5\n2 0.6 0 1 0 1 1 0.6 1\n'), Buffer.from('')],
+    words: ['\n', '\r\n', ' ', '0', '1e9', '-', 'nan', '0.5 0.5 0.1 0.1', '\ufeff'],
+    run: async (bytes) => `${parseLabels(utf8(bytes, 'a.txt'), 'a.txt').length > 0}`,
   },
   parquet: {
     begin: parquets,

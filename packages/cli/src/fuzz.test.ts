@@ -16,6 +16,7 @@ const TARGETS = [
   'json',
   'packed',
   'mask',
+  'labels',
   'parquet',
   'safetensors',
   'checkpoint',
