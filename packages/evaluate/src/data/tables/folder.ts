@@ -143,7 +143,9 @@ async function openPairs(folder: string, images: string, partners: string): Prom
     const unread = theirs.filter((file) => !isMask(file))
     throw new PareError(
       `${folder}: ${lone.length} of ${files.length} images have no mask of their name in ${partners}, ${images}/${lone[0]} for one${masks.size === 0 && unread.length > 0 ? `; it holds ${unread[0]}` : ''}.`,
-      { hint: `expected ${partners}/${stemOf(lone[0]!)}.png, or ${stemOf(lone[0]!)}_mask.png, for ${images}/${lone[0]}.` },
+      {
+        hint: `expected ${partners}/${stemOf(lone[0]!)}.png, or ${stemOf(lone[0]!)}_mask.png, for ${images}/${lone[0]}${unread.some((file) => file.endsWith('.txt')) ? `; or of boxes ${partners}/${stemOf(lone[0]!)}.txt, a label file of YOLO` : ''}.`,
+      },
     )
   }
   const rows = files.map((file) => ({ path: `${images}/${file}`, label: `${partners}/${masks.get(stemOf(file))}` }))

@@ -152,6 +152,12 @@ describe('label files of YOLO', () => {
       /images holds parts of a data set, not one: train, val/,
     ],
     [
+      'labels of other images',
+      { 'images/a.png': image, 'labels/b.txt': LABELS },
+      '',
+      /1 of 1 images have no mask of their name in labels.*it holds b\.txt/,
+    ],
+    [
       'several parts of masks',
       { 'images/train/a.png': image, 'images/val/b.png': image, 'masks/train/a.png': image, 'masks/val/b.png': image },
       '',

@@ -190,7 +190,7 @@ async function namesIn(path: string, boundary: Boundary): Promise<unknown> {
 async function yamlIn(text: string, name: string): Promise<unknown> {
   const { parseYaml } = await import('../yaml-text.js')
   return await parseYaml(text).catch((cause: unknown) => {
-    throw new PareError(`${name}: not YAML (${(cause as Error).message}).`, { hint: 'correct it.', cause })
+    throw new PareError(`${name}: not YAML (${(cause as Error).message.replace(/\.$/, '')}).`, { hint: 'correct it.', cause })
   })
 }
 
