@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { encode } from '@cwasm/lodepng'
 import { modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { input, put, temporaryFolder } from '../../fixture.test.files.js'
@@ -8,10 +7,9 @@ import { measure } from '../../measure/measure.js'
 import { loadRuntime } from '../../process/runtime.js'
 import { type DataOptions, openData } from '../data.js'
 import { filesNamedBy } from '../named-files.js'
+import { classesOf, imageInput, png, readBoxes } from './boxes.test.support.js'
 
 const folder = temporaryFolder()
-const png = (width: number, height: number) =>
-  encode({ width, height, data: new Uint8ClampedArray(width * height * 4).fill(200) } as never)
 const tree = (name: string, files: Readonly<Record<string, Uint8Array | object>>) => {
   for (const [path, content] of Object.entries(files)) {
     mkdirSync(join(folder, name, path, '..'), { recursive: true })
@@ -40,27 +38,10 @@ const coco = {
 const images = { 'a.png': png(40, 20), 'b.png': png(40, 20) }
 const both = { 'val2017/a.png': images['a.png'], 'val2017/b.png': images['b.png'] }
 
-const x = input('image', 'float32', ['n', 3, 20, 20])
-const read = async (path: string, options: Partial<DataOptions> = {}) => {
-  const data = await openData(path, {
-    ...{ inputs: [x], trusted: true, boxLabels: true, image: { size: [20, 20] as [number, number] } },
-    ...options,
-  })
-  for await (const { label } of data.batches(10)) {
-    const [count, boxes, width] = label!.shape as [number, number, number]
-    const rows = Array.from({ length: count * boxes }, (_, i) =>
-      Array.from(label!.data.slice(i * width, (i + 1) * width), Number),
-    )
-    return { rows: rows.filter((row) => row[4]! >= 0), notes: data.notes, samples: data.samples }
-  }
-  throw new Error('no batch')
-}
-const classesOf = async (...args: Parameters<typeof read>) => (await read(...args)).rows.map((row) => row[4])
-
 test.each(['annotations/instances_val2017.json', 'labels.json'])('boxes of %s lie where their images were put', async (name) => {
   const places = name === 'labels.json' ? { 'data/a.png': images['a.png'], 'data/b.png': images['b.png'] } : both
   const path = join(tree(name.replace('/', '-'), { ...places, [name]: coco }), name)
-  const { rows, notes, samples } = await read(path)
+  const { rows, notes, samples } = await readBoxes(path)
   expect(samples).toBe(2)
   // Half as wide, and as high: a pixel of the input is two of the image.
   expect(rows).toEqual([
@@ -83,7 +64,7 @@ test('categories are numbered by the names of the model, else by their ids where
   }
   // Dogs, of which there are none, need no number.
   expect(await classesOf(path('named', { 0: 'N/A', 1: 'fox', 2: 'cat' }))).toEqual([1, 2, 1])
-  const unknown = read(path('other', { 0: 'wolf', 1: 'cat' }))
+  const unknown = readBoxes(path('other', { 0: 'wolf', 1: 'cat' }))
   await expect(unknown).rejects.toThrow('val.json: the category Fox: not among the classes wolf, cat (id2label of config.json)')
   await expect(unknown).rejects.toHaveProperty('hint', expect.stringContaining('--classes 2,5,90'))
   const labels = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [i, `LABEL_${i}`]))
@@ -95,7 +76,7 @@ test('categories are numbered by the names of the model, else by their ids where
 test('boxes go through every step that their image goes through', async () => {
   const path = join(tree('steps', { ...images, 'val.json': coco }), 'val.json')
   const corners = async (image: NonNullable<DataOptions['image']>, shape: readonly (number | string)[] = ['n', 3, 'h', 'w']) =>
-    (await read(path, { image, inputs: [input('image', 'float32', shape)] })).rows.map((row) => row.slice(0, 4))
+    (await readBoxes(path, { image, inputs: [input('image', 'float32', shape)] })).rows.map((row) => row.slice(0, 4))
   expect(await corners({})).toEqual([
     [4, 2, 24, 12],
     [0, 0, 8, 8],
@@ -118,7 +99,7 @@ test('a letterbox is grey, with the image in the middle', async () => {
   const data = await openData(path, { inputs: [input('image', 'uint8', ['n', 1, 4, 4])], trusted: true, image: { letterbox: 4 } })
   for await (const { inputs } of data.batches(1))
     expect(Array.from(inputs.image!.data as Uint8Array)).toEqual([114, 114, 114, 114, 200, 200, 200, 200, ...Array(8).fill(114)])
-  await expect(openData(path, { inputs: [x], trusted: true, image: { letterbox: 4, size: 4 } })).rejects.toThrow(
+  await expect(openData(path, { inputs: [imageInput], trusted: true, image: { letterbox: 4, size: 4 } })).rejects.toThrow(
     'letterbox says both',
   )
 })
@@ -134,12 +115,12 @@ test('boxes in lines beside an image are put where it was, in pixels or shares, 
   for (const [i, row] of rows.entries()) {
     tree('lines', images)
     const path = put(folder, `lines/${i}.jsonl`, JSON.stringify(row))
-    expect((await read(path)).rows.map((own) => own.map((value) => Math.round(value * 1e6) / 1e6))).toEqual([
+    expect((await readBoxes(path)).rows.map((own) => own.map((value) => Math.round(value * 1e6) / 1e6))).toEqual([
       [2, 2, 12, 12, 1, 0, 200, 2],
     ])
   }
   const named = put(folder, 'lines/named.jsonl', JSON.stringify({ image: 'a.png', boxes: [box], labels: ['dog'] }))
-  expect((await read(named, { classes: ['cat', 'dog'] })).rows[0]![4]).toBe(1)
+  expect((await readBoxes(named, { classes: ['cat', 'dog'] })).rows[0]![4]).toBe(1)
 })
 
 const detector = async (boxes: readonly (readonly number[])[]) => {
@@ -203,7 +184,9 @@ test('areas are those in the image, whatever size it was given', async () => {
 
 test('what are no boxes, and what does not belong together, is refused', async () => {
   const refuse = async (name: string, other: object, message: string, options: Partial<DataOptions> = {}) =>
-    expect(read(join(tree(name, { ...images, 'val.json': { ...coco, ...other } }), 'val.json'), options)).rejects.toThrow(message)
+    expect(readBoxes(join(tree(name, { ...images, 'val.json': { ...coco, ...other } }), 'val.json'), options)).rejects.toThrow(
+      message,
+    )
   const { bbox: _, ...masked } = coco.annotations[0]!
   await refuse('masks', { annotations: [{ ...masked, segmentation: [[0, 0, 1, 1, 0, 1]] }] }, "one has 'segmentation' and none")
   await refuse('captions', { annotations: [{ image_id: 7, caption: 'a fox' }] }, "one has 'caption' and none")

@@ -1,17 +1,15 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { encode } from '@cwasm/lodepng'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it, test } from 'vitest'
-import { input, put, temporaryFolder } from '../../fixture.test.files.js'
-import { type DataOptions, openData, UntrustedError } from '../data.js'
+import { put, temporaryFolder } from '../../fixture.test.files.js'
+import { openData, UntrustedError } from '../data.js'
 import { glanceAt } from '../glance.js'
 import { filesNamedBy } from '../named-files.js'
+import { classesOf, imageInput, png, readBoxes } from './boxes.test.support.js'
 import { parseLabels } from './yolo.js'
 
 const folder = temporaryFolder()
-const png = (width: number, height: number) =>
-  encode({ width, height, data: new Uint8ClampedArray(width * height * 4).fill(200) } as never)
 let count = 0
 const tree = (files: Readonly<Record<string, Uint8Array | string>>) => {
   const root = join(folder, `set${count++}`)
@@ -33,23 +31,6 @@ const pairs = (images: string, labels: string) => ({
   [`${labels}/a.txt`]: LABELS,
 })
 
-const x = input('image', 'float32', ['n', 3, 20, 20])
-const read = async (path: string, options: Partial<DataOptions> = {}) => {
-  const data = await openData(path, {
-    ...{ inputs: [x], trusted: true, boxLabels: true, image: { size: [20, 20] as [number, number] } },
-    ...options,
-  })
-  for await (const { label } of data.batches(10)) {
-    const [samples, boxes, width] = label!.shape as [number, number, number]
-    const rows = Array.from({ length: samples * boxes }, (_, i) =>
-      Array.from(label!.data.slice(i * width, (i + 1) * width), Number).map((each) => Math.round(each * 1e6) / 1e6),
-    )
-    return { rows: rows.filter((row) => row[4]! >= 0), notes: data.notes, samples }
-  }
-  throw new Error('no batch')
-}
-const classesOf = async (...args: Parameters<typeof read>) => (await read(...args)).rows.map((row) => row[4])
-
 describe('label files of YOLO', () => {
   it.each([
     ['data.yaml', 'data.yaml', { 'data.yaml': YAML, ...pairs('images/val', 'labels/val') }],
@@ -68,7 +49,7 @@ describe('label files of YOLO', () => {
     ],
     ['files beside their images', 'obj', { ...pairs('obj', 'obj'), 'obj/classes.txt': 'cat\ndog\nfox\n' }],
   ])('are read by %s', async (_, path, files) => {
-    const { rows, samples, notes } = await read(join(tree(files), path))
+    const { rows, samples, notes } = await readBoxes(join(tree(files), path))
     expect(samples).toBe(2)
     // Half as wide, and as high: a pixel of the input is two of the image.
     expect(rows).toEqual([
@@ -82,9 +63,9 @@ describe('label files of YOLO', () => {
   it('have classes of the model by their names, where those of both are known', async () => {
     const path = tree({ 'data.yaml': YAML, ...pairs('images/val', 'labels/val') })
     expect(await classesOf(path, { classes: ['Fox', 'wolf', 'cat'] })).toEqual([2, 0])
-    await expect(read(path, { classes: ['cat', 'dog'] })).rejects.toThrow(/the category fox: not among the classes cat, dog/)
+    await expect(readBoxes(path, { classes: ['cat', 'dog'] })).rejects.toThrow(/the category fox: not among the classes cat, dog/)
     const few = tree({ 'data.yaml': 'val: images/val\nnames: [cat, dog]\n', ...pairs('images/val', 'labels/val') })
-    await expect(read(few)).rejects.toThrow(/labels\/val\/a.txt: a box is of class 2, and data.yaml names 0 cat, 1 dog\./)
+    await expect(readBoxes(few)).rejects.toThrow(/labels\/val\/a.txt: a box is of class 2, and data.yaml names 0 cat, 1 dog\./)
   })
 
   it('are hashed with their images, and so are the names', async () => {
@@ -107,7 +88,7 @@ describe('label files of YOLO', () => {
 
   it('are no captions', async () => {
     const root = tree({ 'a.png': image, 'a.txt': 'a cat on a mat\n' })
-    await expect(read(root)).rejects.toThrow()
+    await expect(readBoxes(root)).rejects.toThrow()
     expect((await glanceAt(root)).holds).toBeUndefined()
   })
 
@@ -164,7 +145,7 @@ describe('label files of YOLO', () => {
       /images holds parts of a data set/,
     ],
   ])('with %s the error says so', async (_, files, path, message) => {
-    await expect(read(join(tree(files as Record<string, string>), path))).rejects.toThrow(message)
+    await expect(readBoxes(join(tree(files as Record<string, string>), path))).rejects.toThrow(message)
   })
 
   it('that are not trusted lead nowhere else', async () => {
@@ -178,11 +159,11 @@ describe('label files of YOLO', () => {
       yaml(join(secret, 'images')),
       yaml(`../../${secret}/images`),
     ]) {
-      const error = await read(path, { trusted: false }).catch((own: unknown) => own)
+      const error = await readBoxes(path, { trusted: false }).catch((own: unknown) => own)
       expect(error).toBeInstanceOf(UntrustedError)
       expect(String(error)).not.toContain('secret.png')
     }
-    expect((await read(yaml('images'), { trusted: false })).rows).toHaveLength(2)
+    expect((await readBoxes(yaml('images'), { trusted: false })).rows).toHaveLength(2)
   })
 })
 
@@ -198,7 +179,7 @@ describe('a model of Ultralytics', () => {
 
   it('says itself how images are prepared, and what its classes are', async () => {
     const path = tree({ 'data.yaml': YAML.replace('2: fox', '2: FOX'), ...pairs('images/val', 'labels/val') })
-    const { rows } = await read(path, { image: undefined, models: [await model('detect')] } as never)
+    const { rows } = await readBoxes(path, { image: undefined, models: [await model('detect')] } as never)
     // 40 × 20 into 20 × 20: half the size, with five grey rows above and below.
     expect(rows).toEqual([
       [2, 6, 12, 11, 1, 0, 200, 4],
@@ -208,7 +189,7 @@ describe('a model of Ultralytics', () => {
 
   it('that classifies has the middle', async () => {
     const path = tree({ 'fox/a.png': image, 'cat/b.png': image })
-    const data = await openData(path, { inputs: [x], trusted: true, models: [await model('classify')] })
+    const data = await openData(path, { inputs: [imageInput], trusted: true, models: [await model('classify')] })
     expect(data.notes.join()).toContain('0 fox, 1 cat')
     for await (const { inputs } of data.batches(2)) expect(inputs.image!.shape).toEqual([2, 3, 20, 20])
   })
