@@ -103,6 +103,42 @@ describe('an encoder of sounds with its decoder', () => {
     expect((await evaluate({ ...request, data: wrong, batch: 4 })).metrics['exact-match']).toBeCloseTo(5 / 6)
   })
 
+  test('writes in the language, and does what is said', async () => {
+    await writeTinyWhisper(folder, { ...MULTILINGUAL, task_to_id: { transcribe: 3, translate: 5 } })
+    for (const [writing, prefix] of [
+      [{ language: 'fr' }, [2, 3, 4]],
+      [{ language: '<|en|>', task: 'translate' }, [1, 5, 4]],
+      [{ task: 'translate' }, [LANGUAGES, 5, 4]],
+    ] as const) {
+      const answers = TONES.map((tone) => spoken(tone, { most: 6, prefix, first: [] }).answer)
+      const data = sounds('told', rowsOf(answers, 'transcription'))
+      const { metrics } = await evaluate({ ...request, data, writing: { maxTokens: 6, ...writing } })
+      expect([writing, metrics['exact-match']]).toEqual([writing, 1])
+    }
+  })
+
+  test('begins with the token of a language, where languages are tokens alone', async () => {
+    await writeTinyWhisper(folder)
+    // It is the first that is written, and no text.
+    const answers = TONES.map((tone) => spoken(tone, { most: 5, prefix: [2], first: [] }).answer)
+    const data = sounds('token', rowsOf(answers, 'transcription'))
+    const { metrics } = await evaluate({ ...request, data, writing: { maxTokens: 6, language: 'french' } })
+    expect(metrics['exact-match']).toBe(1)
+  })
+
+  test.each([
+    [{ language: 'fn' }, MULTILINGUAL, /knows no language 'fn'/, 'there are en, fr.'],
+    [{ language: 'fr', task: 'translate' as const }, MULTILINGUAL, /knows no task 'translate'/, 'there are transcribe.'],
+    [{ language: 'de' }, { is_multilingual: false }, /knows no language 'de'/, 'with one language leave it out'],
+    [{ task: 'translate' as const }, {}, /no task 'translate'/, 'leave the task out'],
+  ])('refuses to write otherwise than it can: %j', async (writing, own, message, hint) => {
+    await writeTinyWhisper(folder, own)
+    const data = sounds('refused', rowsOf(['a', 'a', 'a', 'a', 'a', 'a'], 'transcription'))
+    const failing = evaluate({ ...request, data, writing })
+    await expect(failing).rejects.toThrow(message)
+    await expect(failing).rejects.toMatchObject({ hint: expect.stringContaining(hint) })
+  })
+
   test.each([
     [
       'no sound',

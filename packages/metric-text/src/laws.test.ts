@@ -49,6 +49,16 @@ test('text by hand', () => {
   expect(metricValue(exactMatch({ by: 'words' }), [written('The Dog.', 'dog'), written('an old dog', 'dog')])).toBe(0.5)
 })
 
+test('a transcript by what is spoken', () => {
+  const heard = written(' Hello, Mr. Smith [laughs]: it’s ２ o’clock (applause).', 'HELLO MR SMITH IT S 2 O CLOCK')
+  expect(metricValue(wer({ text: 'spoken' }), [heard])).toBe(0)
+  expect(metricValue(cer({ text: 'spoken' }), [heard])).toBe(0)
+  // As it is written every word but none is another.
+  expect(metricValue(wer(), [heard])).toBeGreaterThan(0.9)
+  // One of three words, in a language with marks.
+  expect(metricValue(wer({ text: 'spoken' }), [written('Où est-il ?', 'où est elle')])).toBeCloseTo(1 / 3, 12)
+})
+
 test('the last number of an answer', () => {
   const byNumber = exactMatch({ by: 'number' })
   const solved = '48 ÷ 2 = 24 clips in May, 48 + 24 = 72. #### 72'

@@ -13,4 +13,4 @@ export { commentMarker, renderComment, renderSummary } from './markdown/markdown
 export { removalsOf, removalText } from './pruning.js'
 export { type ModelResult, modelResult, type RunResults, resultsJsonSchema, runResults } from './results/results.js'
 export { candidateCells, smallestSentences, tellingCandidates } from './smallest.js'
-export { dropText } from './statement.js'
+export { dropText, judged } from './statement.js'

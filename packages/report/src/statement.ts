@@ -21,9 +21,14 @@ export function headline({ verdict, models }: RunResults): string {
   if (models.length === 1) return `${fileName(first.path)} ${PREDICATE[verdict]}`
   if (counts.length === 0) {
     if (verdict !== 'pass') return 'The run is incomplete'
-    return `All ${models.length} models passed`
+    return `All ${plural(models.length, judged(models))} passed`
   }
-  return `${counts.map(({ kind, count }) => `${count} ${STATE[kind]}`).join(', ')} of ${plural(models.length, 'model')}`
+  return `${counts.map(({ kind, count }) => `${count} ${STATE[kind]}`).join(', ')} of ${plural(models.length, judged(models))}`
+}
+
+/** What is counted: a model may be judged on several files of data. */
+export function judged(models: readonly Pick<ModelResult, 'of'>[]): 'model' | 'evaluation' {
+  return models.some(({ of }) => of !== undefined) ? 'evaluation' : 'model'
 }
 
 /** 'models/a.onnx' is 'a.onnx'. */

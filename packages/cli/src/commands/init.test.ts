@@ -63,7 +63,7 @@ describe('pare init', () => {
     expect(exitCode).toBe(0)
     expect(stdout).toContain('Models in it: models/whisper.')
     expect(stdout).toContain('Measured with: recordings ')
-    expect(await readFile(join(cwd, 'pare.config.yaml'), 'utf8')).toContain('data: recordings\n  metric: wer\n')
+    expect(await readFile(join(cwd, 'pare.config.yaml'), 'utf8')).toContain('data: recordings\n  metric: wer:text=spoken\n')
   })
 
   it('takes no feature for the name of a sample where several columns are labels', async () => {

@@ -9,11 +9,11 @@ import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
 import { type CopyFacts, FolderCopy, folderLines, refuseForeign } from '../folder/folder-copy.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
-import { besidePruned, keepEncoder, type PrunedEncoders } from '../pipeline/encoders.js'
 import { cardOf } from '../pipeline/facts/course.js'
 import { changed, removedUnits } from '../pipeline/facts/removed-units.js'
 import { describeSearch } from '../pipeline/facts/search.js'
 import { type PrunedModel, pruneModel } from '../pipeline/model.js'
+import { PrunedModels } from '../pipeline/pruned-models.js'
 import { describeNothing, type SmallestResult, smallestResult } from '../pipeline/smallest.js'
 import { describeBlocks } from '../pipeline/steps/blocks.js'
 import { openMasksPlace, shownMasks } from '../pipeline/steps/masks.js'
@@ -45,16 +45,16 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf) })
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder, publication })
   const all: Made[] = []
-  const encoders: PrunedEncoders = new Map()
+  const made = new PrunedModels()
   for (const [index, task] of tasks.entries()) {
     const output = outputs[index]!
-    const own = besidePruned(task, encoders)
+    const own = made.asPruned(task)
     const work = workOn(task, engine, context)
     const search = own.smallest && (await findSmallest({ task: own, smallest: own.smallest, folder: trialsFolder(output) }, work))
     if (search !== undefined && search.chosen === undefined) return nothingPasses(search, { context, start })
     const chosen = search?.chosen === undefined ? own : await chosenTask(own, own.smallest!, search.chosen)
     const pruned = await ofTask(task, tasks, () => pruneModel(chosen, { output, publication, copy, ...masks.place }, work))
-    keepEncoder(task, pruned.staged, encoders)
+    made.keepEncoder(task, pruned.staged)
     copy?.describe(...cardOf(chosen, pruned, []))
     all.push({ pruned, ...present({ smallest: search && smallestResult(search, io.cwd) }) })
   }

@@ -11,7 +11,7 @@ import {
   trainFields,
   trainSection,
 } from './data.js'
-import { demandFields, gate, gateFields, limits } from './gate.js'
+import { demandFields, evaluationFields, evaluations, gate, gateFields, limits } from './gate.js'
 import { MASK_FORMATS, PRUNING, pruneFields, step, steps } from './prune.js'
 import { baselinesField, quantiseField, storageField } from './quantise.js'
 import { recoverField, retrain, retrainFields, scheduleField } from './recover.js'
@@ -105,6 +105,7 @@ const inherited = {
   calibrate: calibrate.exactOptional(),
   train: train.exactOptional(),
   evaluate: evaluate.exactOptional(),
+  evaluations: evaluations.exactOptional(),
   gate: gate.exactOptional(),
   search: searchSection.exactOptional(),
 }
@@ -174,6 +175,8 @@ export const SECTIONS = {
 } satisfies Readonly<Record<string, Fields>>
 
 /** Fields that only a config has, of lists: no option says which entry it means. */
-export const LIST_FIELDS = { 'gate[]': demandFields } satisfies Readonly<Record<string, Fields>>
+export const LIST_FIELDS = { 'gate[]': demandFields, 'evaluations[]': evaluationFields } satisfies Readonly<
+  Record<string, Fields>
+>
 
 export type Section = keyof typeof SECTIONS

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { evaluateFields } from './data.js'
 import { field, shapeOf } from './row.js'
 import { finite, fromZero, metric } from './schemas.js'
 import { numberOf } from './text.js'
@@ -90,6 +91,35 @@ export const gate = z
 
 export type GateConfig = z.infer<typeof gate>
 export type MetricConfig = z.infer<typeof metric>
+
+/** What an entry of `evaluations` says besides what `evaluate` says. */
+export const evaluationFields = {
+  name: field(z.string().trim().min(1).max(60), {
+    expected: "a short name, such as 'choices'",
+    help: 'what results call it, behind the model',
+    default: 'the file name of its data',
+  }),
+}
+
+/** More data on which the pruned model is judged, each with limits of its own. */
+export const evaluations = z
+  .array(
+    z
+      .strictObject({ ...shapeOf(evaluationFields), ...shapeOf(evaluateFields), gate: gate.exactOptional() })
+      .describe(
+        "what else to measure with, such as { data: 'questions.jsonl', metric: 'choice-accuracy', gate: { maxDrop: 0.01 } }",
+      ),
+  )
+  .min(1)
+  .describe("a list of what else to measure with, such as [{ data: 'questions.jsonl', metric: 'choice-accuracy' }]")
+
+export type FurtherConfig = z.infer<typeof evaluations>[number]
+
+/** What says how the model is run rather than what the data are: an entry that does not say so has it from `evaluate`. */
+export const INHERITED = {
+  always: ['batch', 'threads', 'classes', 'output', 'batchAxis', 'image', 'timeout', 'memory'],
+  ofText: ['tokenizer', 'length'],
+} as const satisfies Readonly<Record<string, readonly (keyof FurtherConfig)[]>>
 
 /** '0.01' → 0.01; 'relative=0.01' → { relative: 0.01 }. */
 function dropOf(text: string): unknown {

@@ -18,6 +18,7 @@ export function optionTables(): Readonly<Record<string, string>> {
     data: tableOf([...sectionRows('calibrate'), ...sectionRows('train')]),
     recover: tableOf([...rowsOf(recovery, (name) => name), ...rowsOf(sections.retrain, (name) => `recover.retrain.${name}`)]),
     evaluate: tableOf(sectionRows('evaluate')),
+    evaluations: tableOf(rowsOf(LIST_FIELDS['evaluations[]'], (name) => `evaluations[].${name}`)),
     gate: tableOf([...sectionRows('gate'), ...rowsOf(LIST_FIELDS['gate[]'], (name) => `gate[].${name}`)]),
     search: tableOf(sectionRows('search')),
     'exit codes': markdown(

@@ -1,6 +1,7 @@
+import { WRITING_TASKS } from '@pare/evaluate/choices'
 import { z } from 'zod'
 import { field } from './row.js'
-import { count, path } from './schemas.js'
+import { count, oneOf, path } from './schemas.js'
 import { unescaped } from './text.js'
 
 const ASKING = ['prune', 'run', 'evaluate']
@@ -30,6 +31,17 @@ export const writingFields = {
     help: 'with a temperature, tokens are drawn among the likeliest that have this share of the probability together',
     default: '1',
     flag: { argument: 'share', on: ASKING, input: true },
+  }),
+  language: field(z.string().min(1).max(40), {
+    expected: "the language as the model's files name it, such as 'de', 'deu_Latn' or 'de_DE'",
+    help: 'in which an encoder with its decoder writes, as its files name it: de for Whisper, deu_Latn for NLLB',
+    default: 'of speech the likeliest, else what its files say',
+    flag: { argument: 'name', on: ASKING, input: true },
+  }),
+  task: field(oneOf(WRITING_TASKS), {
+    help: 'what a model of speech writes: what is said, or that in English',
+    default: 'transcribe',
+    flag: { argument: 'name', on: ASKING },
   }),
   stop: field(z.array(z.string().min(1)).min(1).describe("a list of texts at which an answer ends, such as ['\\n']"), {
     help: 'a text at which an answer ends that a language model writes, such as \\n; it is no part of it',

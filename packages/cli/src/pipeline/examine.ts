@@ -13,14 +13,14 @@ import { requestOf } from '../settings/data/partner.js'
 import type { Task } from '../settings/task.js'
 import { chosenTask, findSmallest } from '../smallest/find-smallest.js'
 import { reportOf } from '../terminal/failure.js'
-import { besidePruned, keepEncoder, type PrunedEncoders } from './encoders.js'
 import { briefLatency, chosenBaselines, measureBaselines, type StageScores, withDrops } from './facts/baselines.js'
 import { cardOf } from './facts/course.js'
 import type { PairScores } from './facts/pair-scores.js'
 import { type ModelOutcome, measuredOf, mixedUp, resultOf, type StageCost } from './facts/result.js'
 import { zippedSize, zippedSizes } from './facts/zipped.js'
 import { judgeModel, measure, type ReferenceScores, type Sharing } from './measure.js'
-import { type OutputPlace, pruneModel } from './model.js'
+import { type OutputPlace, type PrunedModel, pruneModel } from './model.js'
+import { isFurther, type PrunedModels, toldBefore } from './pruned-models.js'
 import { modelFilesOf } from './result-files.js'
 import type { Staging } from './stage.js'
 
@@ -40,7 +40,7 @@ export interface RunPlace extends OutputPlace {
   /** Collects. */
   readonly references: ReferenceScores
   /** Collects. */
-  readonly encoders: PrunedEncoders
+  readonly made: PrunedModels
   /** Called with what stopped a model, stack and all. */
   readonly onError: ((model: string, error: unknown) => void) | undefined
   readonly usualBaselines: boolean
@@ -57,9 +57,11 @@ export async function runModel(task: Task, place: RunPlace, work: Work): Promise
   const start = Date.now()
   const outcome: ModelOutcome = present({ repeated: place.repeated })
   await attempt({ place, work, outcome }, async () => {
-    const chosen = await chooseSmallest(besidePruned(task, place.encoders), place, { work, outcome })
+    const own = place.made.asPruned(task, outcome)
+    const chosen = await chooseSmallest(own, place, { work, outcome })
     if (chosen !== undefined) await examine(chosen, place, { work, outcome })
   })
+  place.made.keep(task, outcome)
   return await endModel(task, { outcome, durationMs: Date.now() - start }, work)
 }
 
@@ -112,7 +114,7 @@ export async function chooseSmallest(
 /** Prunes, measures both models, judges. What comes out is kept in `outcome`, however far it gets. */
 export async function examine(
   task: Task,
-  { references, encoders, base, usualBaselines, sharing, ...place }: RunPlace,
+  { references, made, base, usualBaselines, sharing, ...place }: RunPlace,
   { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
 ): Promise<void> {
   const start = performance.now()
@@ -121,11 +123,15 @@ export async function examine(
   const unrecovered = join(folder.path, 'unrecovered.onnx')
   const stages: StageScores[] = []
   const onStage = evaluation && measureStages(evaluation, { folder: folder.path, work, onMeasured: (one) => stages.push(one) })
-  const pruned = await pruneModel(task, { ...place, ...(evaluation && { unrecovered }), ...present({ onStage }) }, work)
+  const before = isFurther(task) ? made.modelOf(task) : undefined
+  const pruned =
+    before === undefined
+      ? await pruneModel(task, { ...place, ...(evaluation && { unrecovered }), ...present({ onStage }) }, work)
+      : toldBefore(before.pruned)
   outcome.pruned = pruned
-  keepEncoder(task, pruned.staged, encoders)
+  made.keepEncoder(task, pruned.staged)
   const prunedMs = performance.now() - start
-  const zipping = Promise.all([modelFilesOf(task), pruned.stagedFiles].map((files) => zippedSizes(files, work.signal)))
+  const zipping = before?.zipped === undefined ? zippedPair(task, pruned, work) : Promise.resolve(before.zipped)
   // It goes on while the models are measured, and may fail before somebody waits for it.
   zipping.catch(() => undefined)
   outcome.calibratedOn = task.calibration?.statistics?.data.sha256
@@ -147,7 +153,7 @@ export async function examine(
     const { durationMs, reference: both } = outcome.comparison!.pruned
     const evaluationMs = both === undefined ? durationMs : durationMs / 2
     const spentMs = performance.now() - start
-    const baselines = chosenBaselines(task.baselines, { isUsual: usualBaselines, spentMs, evaluationMs })
+    const baselines = chosenBaselines(task.baselines, { isUsual: usualBaselines && !isFurther(task), spentMs, evaluationMs })
     outcome.baselines = await measureBaselines(task, { baselines, ...unpruned }, { folder: folder.path, work })
     // In a table beside others, and no limit is on it.
     if (baselines.length > 0) outcome.latency ??= await briefLatency(path, pruned.staged, work)
@@ -156,8 +162,13 @@ export async function examine(
     place.copy.describe(...cardOf(task, pruned, measuredOf(outcome)))
     if (place.copy.isComplete) outcome.copied = await place.copy.stage(place.publication)
   }
-  const [reference, candidate] = await zipping
-  outcome.zipped = { reference: reference!, pruned: candidate! }
+  outcome.zipped = await zipping
+}
+
+async function zippedPair(task: Task, { stagedFiles }: PrunedModel, { signal }: Work) {
+  const sizes = [modelFilesOf(task), stagedFiles].map((files) => zippedSizes(files, signal))
+  const [reference, pruned] = await Promise.all(sizes)
+  return { reference: reference!, pruned: pruned! }
 }
 
 /** What the gate's metric was before the model was recovered: what recovery bought. */

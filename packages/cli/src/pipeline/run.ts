@@ -13,13 +13,13 @@ import { readTasks, type TaskOptions } from '../settings/tasks.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { type Progress, silence } from '../terminal/progress.js'
-import type { PrunedEncoders } from './encoders.js'
 import { type ModelRun, type RunPlace, runModel } from './examine.js'
 import { environmentOf } from './facts/environment.js'
 import { repeatedSamples } from './facts/repeated-samples.js'
 import { type SourceVariables, sourceOf } from './facts/source.js'
 import { doubtsOf, lookFirst } from './first-look.js'
 import type { ReferenceScores } from './measure.js'
+import { isFurther, PrunedModels } from './pruned-models.js'
 
 export interface RunOptions {
   /** A config file, or the config itself. Default: the nearest `pare.config.*` upwards from `cwd`; none is needed where `overrides` name a model. */
@@ -99,11 +99,18 @@ export async function openRun(options: RunOptions): Promise<OpenedRun> {
     const former = await ledger.begin(task, { signal, progress })
     if (former !== undefined) carried.set(task, former)
   }
-  // What is carried forward writes no file, and a decoder is measured with its encoder's.
-  for (const task of [...carried.keys()])
-    if (isAsOne(task) && tasks.some((each) => each.folder === task.folder && !carried.has(each))) carried.delete(task)
+  for (let more = needed(tasks, carried); more.length > 0; more = needed(tasks, carried))
+    for (const task of more) carried.delete(task)
   const work = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
   return { tasks, engine, ledger, carried, work, ...present({ config: file }), [Symbol.asyncDispose]: dispose }
+}
+
+/** What is carried forward writes no file, and a decoder is measured with its encoder's, a further evaluation with the model of the first. */
+function needed(tasks: readonly Task[], carried: ReadonlyMap<Task, unknown>): readonly Task[] {
+  const open = tasks.filter((task) => !carried.has(task))
+  return [...carried.keys()].filter((task) =>
+    open.some((each) => (isAsOne(task) && each.folder === task.folder) || each.first === task),
+  )
 }
 
 /** Whether a model is measured as one with its encoder or decoder. */
@@ -132,12 +139,12 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
   await using publication = await Publication.open(folder, { owned: placed.owned, exclusive: true })
   await publication.protect(tasks.flatMap(({ path, pair }) => pair?.files ?? [path]))
   const references: ReferenceScores = new Map()
-  const encoders: PrunedEncoders = new Map()
+  const made = new PrunedModels()
   const runs: ModelRun[] = []
   for (const task of tasks) {
     const base = ledger.baseOf(task)
     const place: RunPlace = {
-      ...{ ...placed.of(task, publication), publication, references, encoders, onError, usualBaselines },
+      ...{ ...placed.of(task, publication), publication, references, made, onError, usualBaselines },
       ...present({ base, repeated: repeated.get(task) }),
     }
     const former = carried.get(task)
@@ -176,8 +183,10 @@ export interface PlacedModels {
 }
 
 export async function placeModels(tasks: readonly Task[], folder: string, progress: Progress): Promise<PlacedModels> {
-  const assigned = await assignOutputs(tasks, folder)
-  const outputs = new Map(tasks.map((task, i) => [task, assigned[i]!]))
+  const firsts = tasks.filter((task) => !isFurther(task))
+  const assigned = await assignOutputs(firsts, folder)
+  const own = new Map(firsts.map((task, i) => [task, assigned[i]!]))
+  const outputs = new Map(tasks.map((task) => [task, own.get(task.first ?? task)!]))
   for (const copy of new Set(assigned.flatMap(({ copy }) => copy ?? []))) await refuseForeign(copy)
   const copies = new Map(assigned.flatMap(({ copy }) => (copy === undefined ? [] : [[copy, new FolderCopy(copy)] as const])))
   for (const { folder } of copies.keys()) progress.note(`model: ${folder.choice}`)
@@ -185,6 +194,7 @@ export async function placeModels(tasks: readonly Task[], folder: string, progre
     ...{ owned: assigned.flatMap(companionsOf), outputs },
     of(task, publication) {
       const output = outputs.get(task)!
+      if (isFurther(task)) return { output, copy: undefined }
       const masks = task.masks && { path: masksPath(output.plan, task.masks), publication }
       return { output, copy: output.copy && copies.get(output.copy), ...present({ masks }) }
     },

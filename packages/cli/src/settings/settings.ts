@@ -1,6 +1,6 @@
 import { type Config, type ModelConfig, type OneLevel, type Overrides, oneLevel } from '../options/config.js'
 import type { CalibrateConfig, EvaluateConfig, TrainConfig } from '../options/data.js'
-import type { GateConfig } from '../options/gate.js'
+import type { FurtherConfig, GateConfig } from '../options/gate.js'
 import type { PresetConfig, PruneConfig, TargetConfig } from '../options/prune.js'
 import type { SearchConfig } from '../options/smallest.js'
 import type { Problem } from '../terminal/failure.js'
@@ -12,6 +12,7 @@ export interface ModelSettings {
   readonly calibrate: string | CalibrateConfig | undefined
   readonly train: string | TrainConfig | undefined
   readonly evaluate: EvaluateConfig | undefined
+  readonly evaluations: readonly FurtherConfig[] | undefined
   readonly gate: GateConfig | undefined
   readonly search: SearchConfig | undefined
 }
@@ -25,6 +26,7 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
     calibrate: model.calibrate ?? config.calibrate,
     train: model.train ?? config.train,
     evaluate: joined(config.evaluate, model.evaluate),
+    evaluations: model.evaluations ?? config.evaluations,
     gate: gateOf(config, model, overrides),
     search: joined(config.search, model.search),
   }

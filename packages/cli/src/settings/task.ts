@@ -18,6 +18,8 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly name: string
   /** The folder that the model came in, where that was named. */
   readonly folder?: ModelFolder
+  /** The task whose pruned model this one judges on other data. Absent: it prunes its own */
+  readonly first?: Task
   /** Where the config names it. Default: it does not, or nobody knows the line */
   readonly at?: SourcePlace
   /** The two decoders that `path` was joined from. Absent: it is a file of its own */
@@ -39,5 +41,8 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   /** Whether what is cut or permuted is proved before it is written. */
   readonly prove: boolean
   /** All that config and options say of it, as they say it. */
-  readonly source: ModelSettings & { readonly seed: number; readonly overrides: Omit<Overrides, 'models' | 'prune' | 'device'> }
+  readonly source: Omit<ModelSettings, 'evaluations'> & {
+    readonly seed: number
+    readonly overrides: Omit<Overrides, 'models' | 'prune' | 'device'>
+  }
 }

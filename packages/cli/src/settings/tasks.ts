@@ -19,6 +19,7 @@ import { withDemands } from './data/demands.js'
 import { readEvaluation, readLimits } from './data/evaluation.js'
 import { withPartners } from './data/partner.js'
 import { readTraining } from './data/training.js'
+import { type FurtherEvaluation, furtherTasks, readFurther } from './evaluations.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
 import { quantiseProblems } from './quantise.js'
@@ -132,12 +133,12 @@ async function readAll(
     for (const pair of pairs) await pair[Symbol.asyncDispose]()
   }
   try {
-    const tasks: Task[] = []
+    const read: ReadTask[] = []
     for (const entry of entries) {
       const { path: first, next, place } = entry
       const pair = next === undefined ? undefined : await orProblem(() => openJoined({ first, next }), place, reading)
       if (pair !== undefined) pairs.push(pair)
-      tasks.push(await taskOf({ ...entry, path: pair?.path ?? first, ...present({ pair }) }, reading))
+      read.push(await taskOf({ ...entry, path: pair?.path ?? first, ...present({ pair }) }, reading))
     }
     const locate = await locatorOf(shown === undefined || text === undefined ? undefined : { file: shown, text })
     const problems = distinct(reading.problems)
@@ -148,8 +149,12 @@ async function readAll(
         reading,
       )
     const { provider, device } = { ...config, ...options.overrides }
+    const firsts = await withPartners(read.map(({ task }, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) })))
+    const all = await Promise.all(
+      firsts.map(async (first, i) => [first, ...(await furtherTasks(first, read[i]!.further, locate))]),
+    )
     return {
-      tasks: await withPartners(tasks.map((task, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) }))),
+      tasks: all.flat(),
       engine: { ...(provider && { provider }), ...(device && { device }) },
       [Symbol.asyncDispose]: dispose,
     }
@@ -169,10 +174,16 @@ async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string
   return { value, folder: dirname(path), shown, path, ...present({ text }) }
 }
 
+/** A task, and what else its pruned model is measured with. */
+interface ReadTask {
+  readonly task: Task
+  readonly further: readonly FurtherEvaluation[]
+}
+
 async function taskOf(
   { path, folder, pair, model, place }: ModelEntry & { readonly pair?: JoinedDecoders },
   reading: Reading,
-): Promise<Task> {
+): Promise<ReadTask> {
   const { config, overrides, problems } = reading
   const settings = settle(config, model, overrides)
   problems.push(...ambiguousOverrides(settings, overrides, place))
@@ -227,11 +238,18 @@ async function taskOf(
   const searched = { ...settings, ...settings.level, steps, evaluation, seed, command, placeOf, presetAt }
   const smallest = await readSmallest(searched, reading)
   const name = showPath(pair?.models.first ?? path, reading.cwd)
+  const further = await readFurther(
+    { settings, path, folder, place: placeOf('evaluations'), hasFirst: measured !== undefined },
+    reading,
+  )
   const { models: _, prune: __, device: ___, ...rest } = overrides
-  const merged = { ...settings, seed, overrides: rest }
+  // What else it is measured with decides nothing of this.
+  const { evaluations: ____, ...alone } = settings
+  const merged = { ...alone, seed, overrides: rest }
   const data = { calibration, training, evaluation: afterSearch(evaluation, { smallest, seed }) }
   const about = { path, name, ...present({ folder, pair }) }
-  return { prove: true, ...settings.level, ...about, seed, steps, recover, ...data, demands, smallest, source: merged }
+  const task = { prove: true, ...settings.level, ...about, seed, steps, recover, ...data, demands, smallest, source: merged }
+  return { task, further }
 }
 
 interface StepPlaces {

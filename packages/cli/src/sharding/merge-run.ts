@@ -3,7 +3,6 @@ import { present } from '@pare/onnx'
 import { type DonePiece, gatherShards, type PlacedManifest, type RunPiece } from '@pare/shards'
 import type { Work } from '../engine/work.js'
 import { isFile, isFolder } from '../files/paths.js'
-import { besidePruned, keepEncoder } from '../pipeline/encoders.js'
 import { attempt, endModel, type ModelRun, type RunPlace, temporaryFolder } from '../pipeline/examine.js'
 import { withDrops } from '../pipeline/facts/baselines.js'
 import { type ModelOutcome, mixedUp } from '../pipeline/facts/result.js'
@@ -75,8 +74,10 @@ async function startMerge(folder: string, opened: OpenedRun): Promise<ModelRunne
         return { planned: piece, piece: own, shard: { ...at, path: paths.get(at)! } }
       })
       done.seconds = parts.reduce((sum, { piece }) => sum + piece.seconds, 0)
-      await mergeModel(besidePruned(task, place.encoders), { parts, place }, { work, outcome })
+      const own = place.made.asPruned(task, outcome)
+      await mergeModel(own, { parts, place }, { work, outcome })
     })
+    place.made.keep(task, outcome)
     const run: ModelRun = await endModel(task, { outcome, durationMs: Math.round(done.seconds * 1000) }, work)
     return run
   }
@@ -121,7 +122,7 @@ export async function mergeModel(
   Object.assign(outcome, more, copied && { copied: { ...copied, path: place.output.copy?.path ?? copied.path } })
   outcome.pruned = await placedHere(pruned, { task, place })
   const chosen = outcome.chosen ?? task
-  keepEncoder(task, outcome.pruned.staged, place.encoders)
+  place.made.keepEncoder(task, outcome.pruned.staged)
   outcome.calibratedOn = chosen.calibration?.statistics?.data.sha256
   const sizes = [modelFilesOf(task), outcome.pruned.stagedFiles].map((files) => zippedSizes(files, work.signal))
   const [reference, candidate] = await Promise.all(sizes)

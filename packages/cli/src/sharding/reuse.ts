@@ -12,6 +12,7 @@ import { isFile, isFolder, showPath } from '../files/paths.js'
 import { decisiveOf } from '../lockfile/decisive.js'
 import { attempt, chooseSmallest, endModel, examine, type ModelRun, type RunPlace } from '../pipeline/examine.js'
 import type { ModelOutcome } from '../pipeline/facts/result.js'
+import { isFurther } from '../pipeline/pruned-models.js'
 import { type OpenedRun, type RunOptions, type RunOutcome, runModels } from '../pipeline/run.js'
 import type { Task } from '../settings/task.js'
 import { usage } from '../terminal/failure.js'
@@ -116,9 +117,11 @@ async function takeOver(
   }
   const at = showPath(shard.path, work.cwd)
   work.progress.note(`${task.name}: taken over from ${at}, made in ${formatDuration(piece.seconds * 1000)}`)
-  await attempt({ place, work, outcome }, () =>
-    mergeModel(task, { parts: [{ planned, piece, shard }], place }, { work, outcome }),
-  )
+  await attempt({ place, work, outcome }, async () => {
+    const own = place.made.asPruned(task, outcome)
+    await mergeModel(own, { parts: [{ planned, piece, shard }], place }, { work, outcome })
+  })
+  place.made.keep(task, outcome)
   outcome.reuse = { path: at, seconds: piece.seconds }
   // Whoever clears the folder sees what is still of use.
   const now = new Date()
@@ -137,14 +140,16 @@ async function runAnew(
   const recording = `${RECORDINGS}/0.jsonl.gz`
   const sharing = kept && { share: { index: 1, count: 1, recording: join(kept.path, recording) } }
   await attempt({ place, work, outcome }, async () => {
-    const chosen = await chooseSmallest(task, place, { work, outcome })
+    const own = place.made.asPruned(task, outcome)
+    const chosen = await chooseSmallest(own, place, { work, outcome })
     if (chosen !== undefined) await examine(chosen, { ...place, ...present({ sharing }) }, { work, outcome })
   })
+  place.made.keep(task, outcome)
   const seconds = (performance.now() - start) / 1000
   if (kept !== undefined) {
     if (outcome.error !== undefined || outcome.pruned === undefined) await rm(kept.path, { recursive: true, force: true })
     else {
-      const results = await copyResults(place, kept.path)
+      const results = isFurther(task) ? [] : await copyResults(place, kept.path)
       const names = { recording, outcome: `${OUTCOMES}/0.json` }
       await writeOutcome(join(kept.path, names.outcome), storedPart(outcome))
       const piece: DonePiece = {

@@ -7,7 +7,6 @@ import { companionsOf } from '../files/output.js'
 import { isFile } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { copiedFiles } from '../folder/copy-place.js'
-import { besidePruned, type PrunedEncoders } from '../pipeline/encoders.js'
 import {
   attempt,
   chooseSmallest,
@@ -22,6 +21,7 @@ import type { ModelOutcome } from '../pipeline/facts/result.js'
 import { lookFirst } from '../pipeline/first-look.js'
 import { measurePair, type Sharing } from '../pipeline/measure.js'
 import { pruneModel } from '../pipeline/model.js'
+import { isFurther, PrunedModels } from '../pipeline/pruned-models.js'
 import { DEFAULT_OUT, openRun, type PlacedModels, placeModels, type RunOptions } from '../pipeline/run.js'
 import type { Task } from '../settings/task.js'
 import { packageVersion } from '../terminal/version.js'
@@ -62,7 +62,7 @@ export async function runShard({ shard, ...options }: ShardOptions): Promise<Sha
   await publication.protect(tasks.map((task) => task.path))
   const done: Omit<DonePiece, 'results'>[] = []
   const failures: Record<string, string> = {}
-  const encoders: PrunedEncoders = new Map()
+  const made = new PrunedModels()
   for (const [i, piece] of own.entries()) {
     signal.throwIfAborted()
     const names = { recording: `${RECORDINGS}/${i}.jsonl.gz`, outcome: `${OUTCOMES}/${i}.json` }
@@ -72,7 +72,7 @@ export async function runShard({ shard, ...options }: ShardOptions): Promise<Sha
       piece,
       placed,
       publication,
-      encoders,
+      made,
       recording: join(path, names.recording),
       onError: options.onError,
     }
@@ -103,13 +103,13 @@ interface PieceContext {
   readonly piece: RunPiece
   readonly placed: PlacedModels
   readonly publication: Publication
-  readonly encoders: PrunedEncoders
+  readonly made: PrunedModels
   readonly recording: string
   readonly onError: RunOptions['onError']
 }
 
 async function doPiece(
-  { plan, piece, placed, publication, encoders, recording, onError }: PieceContext,
+  { plan, piece, placed, publication, made, recording, onError }: PieceContext,
   { work, usualBaselines = false }: { readonly work: Work; readonly usualBaselines?: boolean },
 ): Promise<ModelOutcome> {
   const task = plan.tasks.get(piece.model)!
@@ -120,18 +120,19 @@ async function doPiece(
     ...placed.of(task, publication),
     publication,
     references: new Map(),
-    encoders,
+    made,
     onError,
     usualBaselines,
     sharing,
   }
   await attempt({ place, work, outcome }, async () => {
-    const chosen = await chooseSmallest(besidePruned(task, encoders), place, { work, outcome })
+    const chosen = await chooseSmallest(made.asPruned(task, outcome), place, { work, outcome })
     if (chosen === undefined) return
     // With all samples here, everything is as in a run of one machine.
     if (part.count === 1) await examine(chosen, place, { work, outcome })
     else await examinePart(chosen, { ...place, sharing, isFirst: part.index === 1 }, { work, outcome })
   })
+  made.keep(task, outcome)
   return outcome
 }
 
@@ -185,8 +186,9 @@ async function resultsOf(
   { model, part }: RunPiece,
   { plan, placed, path }: { readonly plan: SpreadRun; readonly placed: PlacedModels; readonly path: string },
 ): Promise<string[]> {
-  if (part.index > 1) return []
-  const output = placed.outputs.get(plan.tasks.get(model)!)!
+  const task = plan.tasks.get(model)!
+  if (part.index > 1 || isFurther(task)) return []
+  const output = placed.outputs.get(task)!
   const files = [...companionsOf(output), ...(output.copy === undefined ? [] : copiedFiles(output.copy))]
   const there = await Promise.all([...new Set(files)].map(async (file) => ((await isFile(file)) ? [file] : [])))
   return there.flat().map((file) =>

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { present } from '@pare/onnx'
 import { planRun, type RunPlan, type SpreadModel } from '@pare/shards'
 import { decisiveOf } from '../lockfile/decisive.js'
+import { isFurther } from '../pipeline/pruned-models.js'
 import type { OpenedRun } from '../pipeline/run.js'
 import type { Task } from '../settings/task.js'
 
@@ -27,11 +28,11 @@ export async function spreadRun({ tasks, carried, engine, ledger }: OpenedRun, s
     if (cost === undefined) guessed.push(model)
     const decisive = Object.entries(await decisiveOf(task, engine)).sort(([a], [b]) => (a < b ? -1 : 1))
     models.push({
-      ...{ model, cost: cost ?? (await guessedCost(task)), mostParts: staysWhole(task) ? 1 : shards },
+      ...{ model, cost: cost ?? (await guessedCost(task)), mostParts: staysWhole(task, tasks) ? 1 : shards },
       sha256: createHash('sha256')
         .update(JSON.stringify([model, decisive]))
         .digest('hex'),
-      ...present({ set: task.folder?.path }),
+      ...present({ set: setOf(task, tasks) }),
     })
   }
   const plan = planRun(models, shards)
@@ -51,9 +52,20 @@ function namesOf(tasks: readonly Task[]): ReadonlyMap<Task, string> {
   )
 }
 
-/** A model whose evaluation is looked at as a whole before all of it is over, a pair of decoders, which are one model on one machine only, and an encoder with its decoder, of which one is measured with the other. */
-function staysWhole({ evaluation, smallest, baselines, pair }: Task): boolean {
+/** What is done on one machine: the models of a folder, and a model with all that it is judged on. */
+function setOf(task: Task, tasks: readonly Task[]): string | undefined {
+  return task.folder?.path ?? (isJudgedTwice(task, tasks) ? task.path : undefined)
+}
+
+function isJudgedTwice(task: Task, tasks: readonly Task[]): boolean {
+  return isFurther(task) || tasks.some(({ first }) => first === task)
+}
+
+/** A model whose evaluation is looked at as a whole before all of it is over, a pair of decoders, which are one model on one machine only, and an encoder with its decoder, of which one is measured with the other, and a model that is judged on several files of data. */
+function staysWhole(task: Task, tasks: readonly Task[]): boolean {
+  const { evaluation, smallest, baselines, pair } = task
   return (
+    isJudgedTwice(task, tasks) ||
     pair !== undefined ||
     evaluation?.partner !== undefined ||
     evaluation === undefined ||

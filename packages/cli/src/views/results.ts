@@ -1,5 +1,5 @@
 import { atSizes, figure, formatBytes, plural, share } from '@pare/gate'
-import { adviceLines, baselineSentence, changedClasses, classChangeText, dropText, type RunResults } from '@pare/report'
+import { adviceLines, baselineSentence, changedClasses, classChangeText, dropText, judged, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
 import { changed, removedShare, removedUnits } from '../pipeline/facts/removed-units.js'
@@ -40,7 +40,9 @@ export function renderResults(
       const file = files?.[what]
       return file === undefined ? [] : [`  ${what.padEnd(7)}  ${shown(file)}`]
     }),
-    ...results.models.flatMap(({ pruned, carried }) => (pruned === undefined || carried ? [] : [`  pruned   ${pruned.path}`])),
+    ...results.models.flatMap(({ pruned, carried, of }) =>
+      pruned === undefined || carried || of !== undefined ? [] : [`  pruned   ${pruned.path}`],
+    ),
   ].join('\n')
 }
 
@@ -155,7 +157,7 @@ function proofLines({ proof }: ModelResult): string[] {
 
 function headline({ models }: RunResults): string {
   const count = (verdict: ModelResult['verdict']) => models.filter((model) => model.verdict === verdict).length
-  const parts = [`${count('pass')} of ${models.length} ${models.length === 1 ? 'model' : 'models'} passed`]
+  const parts = [`${count('pass')} of ${plural(models.length, judged(models))} passed`]
   if (count('fail') > 0) parts.push(`${count('fail')} failed`)
   if (count('incomplete') > 0) parts.push(`${count('incomplete')} incomplete`)
   return parts.join(', ')

@@ -6,15 +6,20 @@ import { openSession, type Runtime, type Session, type SessionOptions } from './
 /** Opens the model of a request, or its reference; with an encoder both as one, that takes what the encoder takes and gives what the decoder gives. */
 export async function openRequested(
   runtime: Runtime,
-  { model, encoder, text, trusted = false }: Pick<EvaluateRequest, 'model' | 'encoder' | 'text' | 'trusted'>,
+  { model, encoder, text, writing, trusted = false }: Pick<EvaluateRequest, 'model' | 'encoder' | 'text' | 'writing' | 'trusted'>,
   options: SessionOptions,
 ): Promise<Session> {
-  if (encoder === undefined) return openSession(runtime, model, options)
+  if (encoder === undefined) {
+    if (writing?.language === undefined && writing?.task === undefined) return openSession(runtime, model, options)
+    throw new PareError('evaluation: a language and a task are said to an encoder with its decoder, and there is no encoder.', {
+      hint: 'leave them out, or name the folder that holds both.',
+    })
+  }
   if (text === undefined)
     throw new PareError('evaluation: an encoder with its decoder writes text, but no tokenizer is named.', {
       hint: 'name a tokenizer.json with the tokenizer option.',
     })
-  const start = await startTokens(text.tokenizer, { trusted })
+  const start = await startTokens(text.tokenizer, { trusted, writing })
   const reader = await openSession(runtime, encoder, options)
   const writer = await openSession(runtime, model, options).catch(async (error: unknown) => {
     await reader[Symbol.asyncDispose]()

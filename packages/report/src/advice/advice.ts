@@ -219,7 +219,7 @@ function roundWithData(model: ModelResult): Omit<Advice, 'situation'> | undefine
 
 /** Layers that lost most, where they lost differently much: curves say which can bear it. */
 function spread(model: ModelResult): Omit<Advice, 'situation'> | undefined {
-  const { layers = [], path, steps = [], calibration } = model
+  const { layers = [], reference, steps = [], calibration } = model
   // With an allocation each weight has a share of its own already.
   if (!hasLost(model) || layers.length < 2 || steps.some((step) => step.includes('spread by'))) return undefined
   const ranked = [...layers].sort((a, b) => b.sparsity.after - a.sparsity.after)
@@ -228,7 +228,7 @@ function spread(model: ModelResult): Omit<Advice, 'situation'> | undefined {
   const data = calibration === undefined || calibration.path.includes(', ') ? 'calibrate.npz' : calibration.path
   return {
     text: `Spread the zeros by what each layer can bear: measure that, then prune with --allocation curves.json. Most is gone from ${named.join(', ')}; --exclude keeps a layer whole.`,
-    command: `pare sensitivity ${shellWord(path, 'model.onnx')} --data ${shellWord(data, 'calibrate.npz')} --json > curves.json`,
+    command: `pare sensitivity ${shellWord(reference.path, 'model.onnx')} --data ${shellWord(data, 'calibrate.npz')} --json > curves.json`,
   }
 }
 
@@ -254,7 +254,7 @@ function cutFor(model: ModelResult, what: 'latency' | 'bytes' | 'macs'): Omit<Ad
   }
 }
 
-function evaluateCommand({ path, set, data, metric }: ModelResult): string {
-  const words = [shellWord(set ?? path, 'model.onnx'), '--data', shellWord(data?.path ?? 'val.npz', 'val.npz')]
+function evaluateCommand({ reference, set, data, metric }: ModelResult): string {
+  const words = [shellWord(set ?? reference.path, 'model.onnx'), '--data', shellWord(data?.path ?? 'val.npz', 'val.npz')]
   return `pare evaluate ${[...words, ...(metric === undefined ? [] : ['--metric', shellWord(metric, 'accuracy')])].join(' ')}`
 }

@@ -1,5 +1,6 @@
-import { figure, size } from '../figures.js'
+import { figure, plural, size } from '../figures.js'
 import type { ModelResult, RunResults } from '../results/results.js'
+import { judged } from '../statement.js'
 
 /** What shields.io draws a badge of, as its endpoint badges take it: https://shields.io/badges/endpoint-badge */
 export interface Badge {
@@ -15,7 +16,8 @@ const COLORS = { pass: 'brightgreen', fail: 'red', incomplete: 'lightgrey' } as 
 export function badgeOf({ verdict, models }: RunResults): Badge {
   const [only, second] = models
   const passed = models.filter((model) => model.verdict === 'pass').length
-  const message = only !== undefined && second === undefined ? ofOne(only) : `${passed} of ${models.length} models pass`
+  const message =
+    only !== undefined && second === undefined ? ofOne(only) : `${passed} of ${plural(models.length, judged(models))} pass`
   // Badges are plain text.
   return { schemaVersion: 1, label: 'pruned', message: message.replaceAll('\u00a0', ' '), color: COLORS[verdict] }
 }

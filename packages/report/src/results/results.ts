@@ -47,7 +47,13 @@ const proof = z.union([
 
 /** One model of a run. */
 export const modelResult = z.object({
-  path: z.string(),
+  path: z
+    .string()
+    .describe('the model; of one that is judged on several files of data, with the name of the evaluation behind it'),
+  of: z
+    .string()
+    .optional()
+    .describe('the entry of models that pruned what is judged here on other data; what was done to it stands there'),
   set: z
     .string()
     .optional()

@@ -81,6 +81,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
         : [...(isNothing ? [describeNothing(smallest)] : []), ...(verdict?.reasons ?? [])]
   return {
     path: task.name,
+    ...present({ of: task.first?.name }),
     ...(task.evaluation?.partner !== undefined && { set: showPath(task.folder!.path, cwd) }),
     verdict: error === undefined ? (verdict?.verdict ?? (isNothing ? 'fail' : 'incomplete')) : 'incomplete',
     ...(verdict !== undefined && {
@@ -105,7 +106,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     steps: [
       ...reuseOf(outcome),
       ...(smallest === undefined ? [] : [`searched: ${describeSmallest(smallest)}`]),
-      ...courseOf(task, pruned),
+      ...(task.first === undefined ? courseOf(task, pruned) : [`judged on other data: what was pruned as ${task.first.name}`]),
       ...copyOf(outcome),
     ],
     warnings: [
@@ -164,7 +165,7 @@ const NOT_MEASURED =
 
 async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: ModelOutcome, cwd: string) {
   const bytes = pruned?.model.bytes ?? (await sizeOf(task.path))
-  const reference = { path: task.name, bytes, metrics: { ...comparison?.reference.metrics } }
+  const reference = { path: task.first?.name ?? task.name, bytes, metrics: { ...comparison?.reference.metrics } }
   const data = task.evaluation?.request.data
   return {
     ...(data !== undefined &&

@@ -1,5 +1,5 @@
 import type { ChildOptions, EvaluateRequest, Metric, MetricModules } from '@pare/evaluate'
-import { formatOf, METRIC_NAMES, mayBeText } from '@pare/evaluate/choices'
+import { formatOf, METRIC_NAMES, mayBeText, type WritingOptions } from '@pare/evaluate/choices'
 import type { Demand, Limits, MetricTraits } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { suggest } from '@pare/onnx/suggest'
@@ -68,8 +68,8 @@ export async function readEvaluation(
     { own: config?.examples, override: over?.examples, place: placeIn(place, 'examples'), what: 'examples' },
     check,
   )
-  const { maxTokens, temperature, topP, stop } = fields
-  const options = present({ maxTokens, temperature, topP, stop })
+  const { maxTokens, temperature, topP, language, task, stop } = fields
+  const options = present({ maxTokens, temperature, topP, language, task, stop })
   const writing = Object.keys(options).length === 0 ? undefined : options
   return {
     request: {
@@ -102,10 +102,12 @@ export async function readEvaluation(
 
 /** Options of answers that no model writes, or draws nothing for, would do nothing. */
 function strayWriting(
-  { maxTokens, temperature, topP, stop }: Pick<EvaluateConfig, 'maxTokens' | 'temperature' | 'topP' | 'stop'>,
+  { maxTokens, temperature, topP, language, task, stop }: Pick<EvaluateConfig, keyof WritingOptions>,
   { place, isWritten }: { readonly place: string; readonly isWritten: boolean },
 ): readonly Problem[] {
-  const stray = isWritten ? present({ topP: temperature ? undefined : topP }) : present({ maxTokens, temperature, topP, stop })
+  const stray = isWritten
+    ? present({ topP: temperature ? undefined : topP })
+    : present({ maxTokens, temperature, topP, language, task, stop })
   return Object.entries(stray).map(([key, value]) => ({
     place: placeIn(place, key),
     message: `is ${formatValue(value)}, but ${isWritten ? 'without a temperature the likeliest token is taken' : 'no metric looks at what a language model writes'}.`,

@@ -57,7 +57,7 @@ export function beside(task: Task, partner: Partner): Task {
 }
 
 /** Of what is predicted of texts the evaluation says that there is none, which neither model can say alone. */
-async function isAsked({ request: { data, metrics, modules } }: EvaluationSettings): Promise<boolean> {
+export async function isAsked({ request: { data, metrics, modules } }: EvaluationSettings): Promise<boolean> {
   const { findMetric } = await import('@pare/evaluate')
   const all = await Promise.all(metrics.map((name) => findMetric(name, modules)))
   const isText = mayBeText(data)

@@ -60,11 +60,20 @@ export interface WritingOptions {
   readonly temperature?: number
   /** With a temperature: drawn among the likeliest that have this share of the probability together. Default: 1 */
   readonly topP?: number
+  /** In which an encoder with its decoder writes, as its files name it: 'de', 'deu_Latn'. Default: of sounds the likeliest, else what its files say */
+  readonly language?: string
+  /** What it makes of sounds, where it can do both. Default: transcribe */
+  readonly task?: WritingTask
   /** Texts at which an answer ends. They are no part of it. Default: none, only tokens that end a text */
   readonly stop?: readonly string[]
 }
 
 export const MAX_TOKENS = 128
+
+/** What a model of speech writes: what is said, or that in English. */
+export const WRITING_TASKS = ['transcribe', 'translate'] as const
+
+export type WritingTask = (typeof WRITING_TASKS)[number]
 
 /** Columns that are what is asked and answered, by what is asked: the others say something of it. */
 export const ASKED_COLUMNS: Readonly<Record<Asking, RegExp>> = {

@@ -28,7 +28,9 @@ export function askingOf(
   if (other === undefined) return asking
   throw new PareError(
     `evaluation: metrics '${first!.name}' and '${other.name}' do not go together: the one ${WORDS[asking ?? 'none']}, the other ${WORDS[askedBy(other) ?? 'none']}.`,
-    { hint: 'measure them in two evaluations.' },
+    {
+      hint: "measure them in two evaluations: a config names the second in evaluations: [{ data: 'questions.jsonl', metric: 'choice-accuracy' }].",
+    },
   )
 }
 

@@ -16,7 +16,7 @@ export async function encodePairs(session: Session, batch: Batch, { output, atOn
   const [pool, other] = pooling as [Pooling, Pooling | undefined]
   if (other !== undefined) {
     throw new PareError(`evaluation: metrics make the vector of a text in two ways, pairs=${pool} and pairs=${other}.`, {
-      hint: 'measure them in two evaluations.',
+      hint: 'measure them in two evaluations: a config names the second one in evaluations.',
     })
   }
   const texts = new Map<string, readonly number[]>()
