@@ -54,6 +54,46 @@ test('what an encoder of sounds and its decoder write is measured, and judges bo
   expect(decoder.pruned!.metrics.wer).not.toBeCloseTo(metrics.wer!)
 })
 
+test('both are judged by several evaluations, in the language that is said', async () => {
+  const config = {
+    models: [
+      {
+        path: 'whisper',
+        ...{ prune: [{ target: { sparsity: 0.5 } }], baselines: false },
+        evaluate: { data: 'val', metric: 'wer', maxTokens: 5 },
+        gate: { max: 99 },
+        evaluations: [
+          {
+            name: 'French',
+            data: 'val',
+            metric: 'cer',
+            maxTokens: 5,
+            language: 'fr',
+            gate: { max: 99, allowWorthlessReference: true },
+          },
+        ],
+      },
+    ],
+  }
+  await writeFile(join(cwd, 'several.json'), JSON.stringify(config))
+  const session = await pare(['run', '--config', 'several.json', '--out', 'several', '--json'], { cwd })
+  expect(session.stdout, session.stderr).toContain('"models"')
+  const { models } = session.json() as unknown as RunResults
+  expect(models.map(({ path, metric, set, of }) => [path, metric, set, of])).toEqual([
+    ['whisper/encoder_model.onnx', 'wer', 'whisper', undefined],
+    ['whisper/encoder_model.onnx (French)', 'cer', 'whisper', 'whisper/encoder_model.onnx'],
+    ['whisper/decoder_model.onnx', 'wer', 'whisper', undefined],
+    ['whisper/decoder_model.onnx (French)', 'cer', 'whisper', 'whisper/decoder_model.onnx'],
+  ])
+  // The decoder is judged beside its encoder as that was pruned.
+  const [, encoder, , decoder] = models
+  expect(decoder!.reference.metrics.cer).toBe(encoder!.reference.metrics.cer)
+  expect(decoder!.pruned!.metrics.cer).not.toBe(encoder!.pruned!.metrics.cer)
+  const asked = ['--data', 'val', '--metric', 'cer', '--max-tokens', '5', '--language', 'fr']
+  const alone = await pare(['evaluate', 'several/whisper', ...asked, '--json'], { cwd })
+  expect((alone.json().metrics as Record<string, number>).cer).toBe(decoder!.pruned!.metrics.cer)
+})
+
 /** The decoder of the tiny pair behind an encoder of sounds: each frame's features times a matrix. */
 async function writeCached(name: string, isMerged: boolean, own?: object): Promise<void> {
   const prefix = {
