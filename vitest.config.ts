@@ -1,8 +1,10 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts'],
+    globalSetup: fileURLToPath(new URL('scripts/fresh-children.mjs', import.meta.url)),
     pool: 'forks',
     maxWorkers: 2,
     // Files of a worker share what they import: loading it took longer than the tests. Packages whose tests change their process say --isolate.

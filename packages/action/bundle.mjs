@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
-import { licensesOf } from './licenses.mjs'
+import { licensesOf } from '../../scripts/licenses.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const entryOf = (name) => fileURLToPath(import.meta.resolve(name))

@@ -1,8 +1,8 @@
 // The lines of a package's sources that child processes of its tests ran, by the notes that V8 leaves (NODE_V8_COVERAGE).
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { eachMapping, TraceMap } from '@jridgewell/trace-mapping'
+import { eachMapping, originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 
 /** The lines on which a statement of Istanbul's map starts, and those of them that ran. */
 export function linesOf({ statementMap, s: counts }) {
@@ -25,8 +25,10 @@ export function linesOfChildren(notes, { folder, mapped }) {
   for (const note of readdirSync(notes)) {
     for (const { url, functions } of JSON.parse(readFileSync(join(notes, note), 'utf8')).result) {
       if (!url.startsWith(dist)) continue
-      const file = join(mapped, relative(resolve(folder, 'dist'), fileURLToPath(url)))
-      if (!maps.has(file)) maps.set(file, segmentsOf(file))
+      const path = relative(resolve(folder, 'dist'), fileURLToPath(url))
+      const isBundled = dirname(path) === 'child'
+      const file = isBundled ? fileURLToPath(url) : join(mapped, path)
+      if (!maps.has(file)) maps.set(file, isBundled ? bundledSegmentsOf(file, { folder, mapped }) : segmentsOf(file))
       const ran = rangesOf(functions)
       for (const { offset, source, line } of maps.get(file)) {
         if (!lines.has(source)) lines.set(source, new Set())
@@ -43,12 +45,29 @@ function segmentsOf(file) {
   const starts = [0]
   for (const line of readFileSync(file, 'utf8').split('\n')) starts.push(starts.at(-1) + line.length + 1)
   const segments = []
-  eachMapping(new TraceMap(readFileSync(`${file}.map`, 'utf8')), ({ generatedLine, generatedColumn, source, originalLine }) => {
-    if (source === null) return
-    const offset = starts[generatedLine - 1] + generatedColumn
-    segments.push({ offset, source: resolve(join(file, '..'), source), line: originalLine })
-  })
+  eachMapping(
+    new TraceMap(readFileSync(`${file}.map`, 'utf8')),
+    ({ generatedLine, generatedColumn, source, originalLine, originalColumn }) => {
+      if (source === null) return
+      const offset = starts[generatedLine - 1] + generatedColumn
+      segments.push({ offset, source: resolve(join(file, '..'), source), line: originalLine, column: originalColumn })
+    },
+  )
   return segments
+}
+
+/** The same for a file of the child's bundle, which is made of compiled files; those of other packages are left out. */
+function bundledSegmentsOf(file, { folder, mapped }) {
+  const compiled = new Map()
+  return segmentsOf(file).flatMap(({ offset, source, line, column }) => {
+    const path = relative(resolve(folder, 'dist'), source)
+    const map = join(mapped, `${path}.map`)
+    if (!compiled.has(path))
+      compiled.set(path, path.startsWith('..') || !existsSync(map) ? undefined : new TraceMap(readFileSync(map, 'utf8')))
+    if (compiled.get(path) === undefined) return []
+    const place = originalPositionFor(compiled.get(path), { line, column })
+    return place.source === null ? [] : [{ offset, source: resolve(map, '..', place.source), line: place.line }]
+  })
 }
 
 /** Whether what stands at an offset ran: the innermost range of V8 that holds it says so. Ranges of V8 nest. */

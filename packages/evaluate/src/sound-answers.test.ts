@@ -4,7 +4,7 @@ import { TINY_WHISPER, toneWav, writeTinyWhisper } from '@pare/testing'
 import { describe, expect, test } from 'vitest'
 import { featuresOf } from './data/sounds/features.js'
 import { put, temporaryFolder } from './fixture.test.files.js'
-import { evaluate } from './measure/evaluate.js'
+import { evaluate } from './jobs.test.files.js'
 
 const folder = temporaryFolder()
 const { words: WORDS, suppressed: SUPPRESSED, table, mix, preprocessor } = TINY_WHISPER

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { applyPlan, gatePlan, makePlan, type Structure } from '@pare/core'
 import { magnitude } from '@pare/criterion-magnitude'
-import type { Difference } from '@pare/evaluate'
+import { type Difference, loadRuntime } from '@pare/evaluate'
 import {
   bytesOf,
   editGraph,
@@ -22,11 +22,14 @@ import { head } from '@pare/structure-head'
 import { hidden } from '@pare/structure-hidden'
 import { neuron } from '@pare/structure-neuron'
 import { afterAll, expect, it } from 'vitest'
+// Of the job itself: a process for each of hundreds of comparisons takes ten times as long as they do.
+import { compare } from '../../../evaluate/dist/measure/compare.js'
 import { silence } from '../terminal/progress.js'
 import { TEST_MODELS } from '../testing/folder.js'
 import { compared } from './prove.js'
 
 const TOLERANCE = 1e-4
+const runtime = loadRuntime()
 
 const seeded =
   (seed: number) =>
@@ -96,6 +99,7 @@ it.each(CASES)('$name: a right cut passes, and every damaged one is refused', as
       engine: {},
       progress: silence,
       signal: new AbortController().signal,
+      compare: (request) => compare(runtime, request),
     })
   expect((await judge(right)).relative).toBeLessThan(TOLERANCE)
   const passed: string[] = []

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applyPlan, type ChosenUnits, chosenUnits, gatePlan, type PlanStep } from '@pare/core'
-import type { Difference } from '@pare/evaluate'
+import type { compareModels, Difference } from '@pare/evaluate'
 import { type Model, makeTemporaryFolder, writeModel } from '@pare/onnx'
 import { childOf, type Work } from '../engine/work.js'
 import { Failure, isPareError } from '../terminal/failure.js'
@@ -33,6 +33,8 @@ interface StepWork extends ProofWork {
   readonly step: Proof['step']
   /** Default: nothing that goes is chosen by the model */
   readonly chosen?: ChosenUnits
+  /** How two models are compared. Default: in a child process */
+  readonly compare?: typeof compareModels
 }
 
 const NONE_CHOSEN: ChosenUnits = { areChosen: false, renumbered: new Set(), kept: () => [] }
@@ -115,9 +117,9 @@ export async function compared(
   expected: Model,
   actual: Model,
   tolerance: number,
-  { signal, progress, label, engine, step, chosen = NONE_CHOSEN }: StepWork,
+  { signal, progress, label, engine, step, chosen = NONE_CHOSEN, compare }: StepWork,
 ): Promise<Difference> {
-  const { compareModels } = await import('@pare/evaluate')
+  const compareBoth = compare ?? (await import('@pare/evaluate')).compareModels
   const activity = progress.begin(`${label}: proving the ${NOUN[step]}`)
   const folder = makeTemporaryFolder('proof')
   const pathOf = async (name: string, model: Model) => {
@@ -129,7 +131,7 @@ export async function compared(
   const compareOnce = async ([one, two]: readonly [Model, Model]) => {
     const models = { reference: await pathOf('expected', one), other: await pathOf('found', two) }
     const runs = chosen.areChosen ? { runs: MANY_RUNS } : {}
-    const difference = await compareModels({ ...models, ...runs }, options)
+    const difference = await compareBoth({ ...models, ...runs }, options)
     // Numbers of experts that are counted anew say something else in the other model.
     const both = difference.relative <= tolerance ? [] : decisionsOfBoth(one, two)
     // Of what changed places the steps have, too.
@@ -140,7 +142,7 @@ export async function compared(
     const model = await pathOf('given', givenDecisions(two, decisions))
     const reference = await pathOf('expected', withDecisions(one, decisions, chosen.kept))
     const other = await pathOf('found', withDecisions(two, decisions))
-    return await compareModels({ reference, other, decisions: { model, names, counted }, ...runs }, options)
+    return await compareBoth({ reference, other, decisions: { model, names, counted }, ...runs }, options)
   }
   try {
     const [one, two] = [expected, actual].map((model) => withComparedOutputs(widen(model))) as [Model, Model]

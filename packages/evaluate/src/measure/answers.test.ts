@@ -1,7 +1,7 @@
 import { modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { array, npzBytes, put, temporaryFolder } from '../fixture.test.files.js'
-import { evaluate } from './evaluate.js'
+import { evaluate } from '../jobs.test.files.js'
 
 const folder = temporaryFolder()
 const write = async (name: string, text: string) => put(folder, name, await modelBytes(parseText(text)))

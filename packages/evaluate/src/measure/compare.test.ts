@@ -1,7 +1,7 @@
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { put, temporaryFolder, testModel } from '../fixture.test.files.js'
-import { compareModels } from './evaluate.js'
+import { compareModels } from '../jobs.test.files.js'
 
 const folder = temporaryFolder()
 const text = async (name: string, source: string) => put(folder, `${name}.onnx`, await modelBytes(parseText(source)))

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { editGraph, editModel, editTensor, modelBytes, parseText, writeModel } from '@pare/onnx'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { array, npzBytes, put, temporaryFolder, testModel } from '../fixture.test.files.js'
+import { evaluate as evaluateHere } from '../jobs.test.files.js'
 import type { EvaluateRequest } from '../process/request.js'
 import { describeModel, evaluate } from './evaluate.js'
 
@@ -51,23 +52,23 @@ describe('a model that puts out its input', () => {
   })
 
   test('several metrics in one run, with their samples', async () => {
-    const { metrics, measurements, samples } = await evaluate({ ...request, metrics: ['accuracy', 'top-2', 'f1'] })
+    const { metrics, measurements, samples } = await evaluateHere({ ...request, metrics: ['accuracy', 'top-2', 'f1'] })
     expect(samples).toBe(4)
     expect(metrics).toEqual({ accuracy: 0.5, 'top-2': 1, f1: expect.closeTo(4 / 9, 12) })
     expect(measurements[0]?.samples).toEqual({ kind: 'proportion', correct: [1, 0, 1, 0] })
   })
 
   test('results do not depend on the batch, fixed or free', async () => {
-    const evaluation = await evaluate({ ...request, metrics: ['cross-entropy', 'f1'], batch: 4 })
+    const evaluation = await evaluateHere({ ...request, metrics: ['cross-entropy', 'f1'], batch: 4 })
     for (const batch of [1, 3, 100]) {
-      expect((await evaluate({ ...request, metrics: ['cross-entropy', 'f1'], batch })).measurements).toEqual(
+      expect((await evaluateHere({ ...request, metrics: ['cross-entropy', 'f1'], batch })).measurements).toEqual(
         evaluation.measurements,
       )
     }
     const model = await writeText('fixed.onnx', identity('3'))
-    const fixed = await evaluate({ ...request, model, metrics: ['cross-entropy', 'f1'] })
+    const fixed = await evaluateHere({ ...request, model, metrics: ['cross-entropy', 'f1'] })
     expect(fixed).toMatchObject({ batch: 3, samples: 4, measurements: evaluation.measurements })
-    await expect(evaluate({ ...request, model, batch: 4 })).rejects.toThrow("a batch of 4, but the model's is fixed to 3.")
+    await expect(evaluateHere({ ...request, model, batch: 4 })).rejects.toThrow("a batch of 4, but the model's is fixed to 3.")
   })
 
   test('labels may be values', async () => {
@@ -77,7 +78,7 @@ describe('a model that puts out its input', () => {
       scores.map((score) => score + 2),
     )
     const data = put(folder, 'values.npz', npzBytes({ x: four.x, label: target }))
-    expect((await evaluate({ ...request, data, metrics: ['mse', 'mae'] })).metrics).toEqual({ mse: 4, mae: 2 })
+    expect((await evaluateHere({ ...request, data, metrics: ['mse', 'mae'] })).metrics).toEqual({ mse: 4, mae: 2 })
   })
 
   test('without labels a reference over the same samples is the measure, and is measured itself', async () => {
@@ -86,7 +87,7 @@ describe('a model that puts out its input', () => {
       'turned (float[N, 3] x) => (float[N, 3] y) <float[3] w = {1, -1, 1}> { y = Mul(x, w) }',
     )
     const data = put(folder, 'unlabelled.npz', npzBytes({ x: four.x }))
-    const { metrics, reference } = await evaluate({
+    const { metrics, reference } = await evaluateHere({
       ...request,
       model,
       reference: request.model,
@@ -114,7 +115,7 @@ describe('a model that puts out its input', () => {
         ),
       }),
     )
-    const { metrics, measurements, unmeasured } = await evaluate({ ...request, model, data, batch: 1 })
+    const { metrics, measurements, unmeasured } = await evaluateHere({ ...request, model, data, batch: 1 })
     expect(metrics).toEqual({})
     expect(measurements).toEqual([])
     expect(unmeasured).toEqual([{ metric: 'accuracy', reason: expect.stringContaining("output 'y' of sample 2 holds NaN") }])
@@ -122,17 +123,19 @@ describe('a model that puts out its input', () => {
 
   test('everything that a metric lacks is said at once', async () => {
     const data = put(folder, 'range.npz', npzBytes({ ...four, label: array('uint8', [4], [0, 3, 1, 1]) }))
-    const failure = await evaluate({ ...request, data, metrics: ['accuracy', 'kl', 'perplexity'] }).catch((error: Error) => error)
+    const failure = await evaluateHere({ ...request, data, metrics: ['accuracy', 'kl', 'perplexity'] }).catch(
+      (error: Error) => error,
+    )
     expect(failure).toMatchObject({ name: 'PareError', hint: expect.any(String) })
     expect((failure as Error).message).toMatch(
       /label 3 of sample 1 is not one of the model's 3 classes, 0 to 2.*\n.*compares with a reference.*\n.*no input for token ids/,
     )
     const unlabelled = put(folder, 'bare.npz', npzBytes({ x: four.x }))
-    await expect(evaluate({ ...request, data: unlabelled })).rejects.toThrow(
+    await expect(evaluateHere({ ...request, data: unlabelled })).rejects.toThrow(
       "metric 'accuracy': the data have no labels: name their column, or array, with --label",
     )
-    await expect(evaluate({ ...request, metrics: [] })).rejects.toThrow('no metric is named')
-    await expect(evaluate({ ...request, output: 'z' })).rejects.toMatchObject({
+    await expect(evaluateHere({ ...request, metrics: [] })).rejects.toThrow('no metric is named')
+    await expect(evaluateHere({ ...request, output: 'z' })).rejects.toMatchObject({
       message: "identity.onnx: no output 'z'.",
       hint: 'outputs that can be measured: y.',
     })

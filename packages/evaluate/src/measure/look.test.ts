@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { lookAtData } from './evaluate.js'
+import { lookAtData } from '../jobs.test.files.js'
 import { sharedSamples } from './look.js'
 
 let folder: string

@@ -90,7 +90,7 @@ test('the child sees no secrets', async () => {
 
 test('a child whose parent is gone ends', async () => {
   const pidFile = join(folder, 'orphan.pid')
-  const real = new URL('../../dist/child.js', import.meta.url)
+  const real = new URL('../../dist/child/child.js', import.meta.url)
   const parent = put(
     folder,
     'parent.mjs',

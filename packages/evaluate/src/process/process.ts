@@ -68,7 +68,7 @@ export interface ChildOptions<Progress = EvaluationProgress> extends Setup {
   readonly onFetch?: (what: string) => void
   /** Limit of the child's resident memory, polled. Default: three quarters of the machine's. */
   readonly memoryLimitBytes?: number
-  /** The child's entry, for bundles. Default: this package's. */
+  /** The child's entry, for bundles. Default: this package's, which is a bundle itself. */
   readonly child?: URL
 }
 
@@ -93,7 +93,7 @@ export async function runChild<Progress = EvaluationProgress>(
   const { provider, loader } = options
   const onnxruntime = options.onnxruntime ?? (await provideOnnxRuntime(options))
   const folder = makeTemporaryFolder('child')
-  const child = fork(options.child ?? new URL('../../dist/child.js', import.meta.url), {
+  const child = fork(options.child ?? new URL('../../dist/child/child.js', import.meta.url), {
     env: { ...scrubEnvironment(process.env), ...temporaryIn(folder) },
     execArgv: [],
     serialization: 'advanced',

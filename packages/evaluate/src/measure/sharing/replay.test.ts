@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { array, npzBytes, put, temporaryFolder, testModel } from '../../fixture.test.files.js'
+import { evaluate } from '../../jobs.test.files.js'
 import type { EvaluateRequest, Evaluation } from '../../process/request.js'
-import { evaluate } from '../evaluate.js'
 
 const folder = temporaryFolder()
 let recordings = 0
