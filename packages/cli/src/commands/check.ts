@@ -6,6 +6,7 @@ import { showPath } from '../files/paths.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { repeatedSamples } from '../pipeline/facts/repeated-samples.js'
 import { doubtsOf, type LookedAt, lookFirst, refuseFailed } from '../pipeline/first-look.js'
+import { isFurther } from '../pipeline/pruned-models.js'
 import { formatProblems } from '../settings/config/config-problems.js'
 import type { Task } from '../settings/task.js'
 import { readTasks } from '../settings/tasks.js'
@@ -24,7 +25,8 @@ export async function check(context: Context, models: readonly string[], values:
   const used = file && showPath(file, io.cwd)
   const looks = await lookFirst(tasks, { signal: io.signal, progress, engine: { ...engineOf(context, engine) }, cwd: io.cwd })
   refuseFailed(looks)
-  const shown = looks.map(describe)
+  // Of a further evaluation other data are those of its first, which are told there.
+  const shown = looks.filter(({ task, purpose }) => !isFurther(task) || purpose === 'evaluation').map(describe)
   const bare = tasks.filter((task) => !looks.some((look) => look.task === task))
   const opened = await openBare(bare, { signal: io.signal, ...childOf({ ...engineOf(context, engine) }) })
   const repeated = [...(await repeatedSamples(looks))].flatMap(([{ name }, sentences]) =>
@@ -41,7 +43,10 @@ export async function check(context: Context, models: readonly string[], values:
     ...(opened.length > 0 && { models: opened }),
     ...(warnings.length > 0 && { warnings }),
   })
-  const names = { tasks: tasks.map(({ name }) => name), doubted: [...new Set(doubted.map(({ task }) => task.name))] }
+  const names = {
+    tasks: tasks.filter((task) => !isFurther(task)).map(({ name }) => name),
+    doubted: [...new Set(doubted.map(({ task }) => task.name))],
+  }
   say(context, { used, ...names, shown, opened, warnings }, render)
   return EXIT.pass
 }
@@ -145,7 +150,7 @@ function render({ used, tasks, doubted, shown, opened, warnings }: Rendered, col
       `  gives ${valuesText(outputs)}`,
       '',
     ]),
-    ...shown.flatMap(({ data, notes = [] }) => notes.map((note) => `${data}: ${note}`)),
+    ...new Set(shown.flatMap(({ data, notes = [] }) => notes.map((note) => `${data}: ${note}`))),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...without.map((name) => `${name}: no evaluation data, so its verdict will be incomplete.`),
     opened.length === tasks.length
