@@ -53,7 +53,7 @@ async function measure(inputs: ActionInputs, env: Env, signal: AbortSignal): Pro
     const save =
       typeof reuse === 'string'
         ? await restoreReuse(
-            { folder: resolve(workingDirectory, reuse), workspace, trusted, env },
+            { folder: resolve(workingDirectory, reuse), workspace, trusted, env, ...(task.kind === 'shard' && { shard: task }) },
             { isFeatureAvailable, restoreCache, saveCache },
           )
         : undefined

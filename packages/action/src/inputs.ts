@@ -80,8 +80,8 @@ export function readInputs(env: Env): ActionInputs {
   }
   const { problems } = from
   const { reuse } = inputs.run.values
-  if (reuse !== undefined && inputs.task.kind !== 'run')
-    problems.push(`'reuse' is '${String(reuse)}', which takes over whole models: it belongs to mode run, without 'shard'`)
+  if (reuse !== undefined && inputs.task.kind !== 'run' && inputs.task.kind !== 'shard')
+    problems.push(`'reuse' is '${String(reuse)}', which takes over what earlier runs made: it belongs to mode run`)
   if (problems.length === 0) return inputs
   throw new ActionFailure(
     'usage',

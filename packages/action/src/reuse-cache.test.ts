@@ -82,6 +82,35 @@ describe('what runs leave for later ones', () => {
     expect(store.archives.size).toBe(1)
   })
 
+  it('is one for each shard, which begins with what others left', async () => {
+    const shard = (index: number, run: string) =>
+      restoreReuse(
+        {
+          folder: folder(),
+          workspace,
+          trusted: true,
+          env: { GITHUB_RUN_ID: run, GITHUB_JOB: 'shard' },
+          shard: { index, count: 2 },
+        },
+        service,
+      )
+    const first = await shard(1, '1')
+    leave(OLD)
+    await first()
+    rmSync(folder(), { recursive: true })
+    const second = await shard(2, '1')
+    expect(existsSync(join(folder(), OLD))).toBe(true)
+    leave(NEW)
+    await second()
+    expect([...store.archives.keys()]).toEqual([
+      expect.stringMatching(/-shard-1-of-2-1-1-shard-pare$/),
+      expect.stringMatching(/-shard-2-of-2-1-1-shard-pare$/),
+    ])
+    rmSync(folder(), { recursive: true })
+    await shard(1, '2')
+    expect([existsSync(join(folder(), OLD)), existsSync(join(folder(), NEW))]).toEqual([true, false])
+  })
+
   it('leaves other files of the folder alone', async () => {
     mkdirSync(join(folder(), 'mine'), { recursive: true })
     const save = await open('1')

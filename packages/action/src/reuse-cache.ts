@@ -16,6 +16,8 @@ export interface ReuseCache {
   readonly workspace: string
   readonly trusted: boolean
   readonly env: Readonly<Record<string, string | undefined>>
+  /** What falls to one of several machines has a cache of its own. Default: all models are run here */
+  readonly shard?: { readonly index: number; readonly count: number }
 }
 
 /**
@@ -24,7 +26,7 @@ export interface ReuseCache {
  * nothing is restored or saved: what it leaves would be taken over by others.
  */
 export async function restoreReuse(
-  { folder, workspace, trusted, env }: ReuseCache,
+  { folder, workspace, trusted, env, shard }: ReuseCache,
   service: CacheService,
 ): Promise<() => Promise<void>> {
   const nothing = async () => {}
@@ -41,9 +43,10 @@ export async function restoreReuse(
   }
   // Runners have different workspaces; the client resolves what is relative.
   const paths = [inside.startsWith('..') || isAbsolute(inside) ? folder : inside]
-  const prefix = `pare-reuse-1-${process.platform}-${process.arch}-`
+  const all = `pare-reuse-1-${process.platform}-${process.arch}-`
+  const prefix = shard === undefined ? all : `${all}shard-${shard.index}-of-${shard.count}-`
   const key = `${prefix}${env.GITHUB_RUN_ID ?? '0'}-${env.GITHUB_RUN_ATTEMPT ?? '1'}-${env.GITHUB_JOB ?? 'job'}-${env.GITHUB_ACTION ?? 'pare'}`
-  const restored = await attempt('read', () => service.restoreCache([...paths], key, [prefix]))
+  const restored = await attempt('read', () => service.restoreCache([...paths], key, [...new Set([prefix, all])]))
   log.info(
     restored === undefined
       ? 'The cache has nothing of earlier runs.'

@@ -43,7 +43,7 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
         return { used: shardsOf((await planRun({ ...options, shards: task.shards })).pieces) }
       case 'shard': {
         const { index, count } = task
-        const { manifest, failures } = await runShard({ ...options, shard: { index, count } })
+        const { manifest, failures } = await runShard({ ...options, shard: { index, count }, ...(trusted && { reuse }) })
         return { shard: shardDone(manifest.pieces, failures) }
       }
       default:

@@ -17,17 +17,16 @@ import { renderResults } from '../views/results.js'
 /** `pare run [MODELS…]`: what the action runs. */
 export async function run(context: Context, models: readonly string[], values: OptionValues): Promise<number> {
   const { shard, workers = 1, reuse } = ownOf('run', values)
-  const apart = shard !== undefined ? '--shard' : workers > 1 ? '--workers' : undefined
-  if (reuse !== undefined && apart !== undefined)
+  if (reuse !== undefined && workers > 1)
     throw usage(
-      `pare run: --reuse ${reuse} takes over whole models, and ${apart} spreads them.`,
-      `give one of them; to run what changed alone with ${apart}: --carry-forward`,
+      `pare run: --reuse ${reuse} and --workers exclude each other.`,
+      'give one of them; to run what changed alone with --workers: --carry-forward',
     )
   const options = runOptionsOf('run', { context, models, values })
   if (shard !== undefined) {
     if (workers > 1) throw usage('pare run: --shard and --workers exclude each other.', 'give one of them')
     const place = shard === 'environment' ? placeFrom(context.io.env) : shard
-    return tellShard(context, await runShard({ ...options, shard: place }))
+    return tellShard(context, await runShard({ ...options, shard: place, reuse }))
   }
   if (reuse !== undefined) return tellRun(context, await runReusing({ ...options, reuse }))
   return tellRun(

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { copyFile, lstat, mkdir, readdir, realpath } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
-import { parseJson, readRegular, writeWhole } from '@pare/onnx'
+import { parseJson, present, readRegular, writeWhole } from '@pare/onnx'
 import { MANIFEST_NAME, type PlacedManifest, type ShardManifest, shardManifest } from '@pare/shards'
 import { z } from 'zod'
 import { hashFile } from '../files/hash.js'
@@ -13,7 +13,7 @@ import { Failure } from '../terminal/failure.js'
 /** What a shard keeps of a model's outcome: what its merge cannot find out again. */
 export type StoredOutcome = Pick<
   ModelOutcome,
-  'pruned' | 'smallest' | 'unrecovered' | 'latency' | 'baselines' | 'stages' | 'copied' | 'error'
+  'pruned' | 'smallest' | 'unrecovered' | 'latency' | 'baselines' | 'stages' | 'copied' | 'reuse' | 'error'
 >
 
 /** Below the folder of one attempt of a shard. */
@@ -156,6 +156,27 @@ async function otherThan(path: string, sha256: string): Promise<string | undefin
   return (await hashing.digest()) === sha256 ? undefined : 'is not the file that the shard left: its SHA-256 differs'
 }
 
+/** 'files/model.onnx' → ['model.onnx'] */
+export function belowResults(file: string): readonly string[] {
+  const [top, ...rest] = file.split('/')
+  if (top === RESULTS && rest.length > 0) return rest
+  throw new Failure('infrastructure', `pare merge: ${file} is no result of a model.`, { hint: 'run its shard again' })
+}
+
+/** What of an outcome is left for a merge. */
+export function storedPart({
+  pruned,
+  smallest,
+  unrecovered,
+  latency,
+  baselines,
+  stages,
+  copied,
+  error,
+}: ModelOutcome): StoredOutcome {
+  return present({ pruned, smallest, unrecovered, latency, baselines, stages, copied, error }) as StoredOutcome
+}
+
 /** Outcomes as JSON, which has no NaN and no infinity. */
 export async function writeOutcome(path: string, outcome: StoredOutcome): Promise<void> {
   await writeWhole(
@@ -199,6 +220,7 @@ const OUTCOME = z.strictObject({
     )
     .optional(),
   copied: z.looseObject({ path: z.string(), warnings: z.array(z.string()) }).optional(),
+  reuse: z.strictObject({ path: z.string(), seconds: z.number() }).optional(),
   error: z
     .strictObject({
       kind: z.enum(['usage', 'infrastructure', 'untrusted']),

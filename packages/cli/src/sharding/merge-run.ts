@@ -15,7 +15,7 @@ import { firstMetric } from '../settings/data/demands.js'
 import type { Task } from '../settings/task.js'
 import { chosenTask } from '../smallest/find-smallest.js'
 import { Failure, usage } from '../terminal/failure.js'
-import { damageOf, findShards, RESULTS, readOutcome, type StoredOutcome, takeFile } from './blob.js'
+import { belowResults, damageOf, findShards, readOutcome, type StoredOutcome, takeFile } from './blob.js'
 import { spreadRun } from './spread.js'
 
 export interface MergeOptions extends Omit<RunOptions, 'usualBaselines'> {
@@ -165,13 +165,6 @@ function refuseUnlike(parts: readonly TakenPiece[]): void {
       hint: 'their processors or versions differ: run them on machines of one kind, or make fewer shards than models',
     },
   )
-}
-
-/** 'files/model.onnx' → ['model.onnx'] */
-function belowResults(file: string): readonly string[] {
-  const [top, ...rest] = file.split('/')
-  if (top === RESULTS && rest.length > 0) return rest
-  throw new Failure('infrastructure', `pare merge: ${file} is no result of a model.`, { hint: 'run its shard again' })
 }
 
 /** The paths of another machine, here. */

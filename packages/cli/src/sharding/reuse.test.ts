@@ -1,4 +1,4 @@
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
@@ -91,14 +91,35 @@ describe('pare run --reuse', () => {
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--reuse model.onnx is a file; a folder was expected.')])
   })
 
-  it.each([['--shard 1/2'], ['--workers 2']])('does not go with %s', async (option) => {
+  it('does not go with --workers', async () => {
     await using folder = await prepared()
-    const { exitCode, stderr } = await run(folder, `run --reuse kept ${option}`)
-    expect([exitCode, stderr]).toEqual([
-      2,
-      expect.stringContaining(`--reuse kept takes over whole models, and ${option.split(' ')[0]}`),
-    ])
+    const { exitCode, stderr } = await run(folder, 'run --reuse kept --workers 2')
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--reuse kept and --workers exclude each other')])
   })
+
+  it('gives shards the pieces that are as they were: whole models, and parts of samples', async () => {
+    const other = { path: 'other.onnx', prune: [{ structure: 'neuron', target: { ratio: 0.25 } }] }
+    await using folder = await fixture(undefined, { 'pare.config.json': config({ models: [model], baselines: false }) })
+    await cp(join(folder.path, 'model.onnx'), join(folder.path, 'other.onnx'))
+    const bare = async (line: string) => (await pare(line.split(' '), { cwd: folder.path, baselines: true })).stderr
+    const shards = async (out: string) => {
+      const said: string[] = []
+      for (const shard of ['1/2', '2/2']) said.push(await bare(`run --shard ${shard} --reuse kept --out ${out}`))
+      await bare(`merge ${out}/shards --out ${out}`)
+      return said.join('')
+    }
+    await bare('run --out plain')
+    expect(await shards('first')).not.toContain('taken over')
+    expect((await shards('second')).match(/: taken over from kept/g)).toHaveLength(2)
+    const [plain, first, second] = await Promise.all(['plain', 'first', 'second'].map((name) => results(folder, name)))
+    expect(first!.models.map(unlike)).toEqual(plain!.models.map(unlike))
+    expect(second!.models.map(unlike)).toEqual(plain!.models.map(unlike))
+    expect([first!.models[0]!.reuse, second!.models[0]!.reuse?.path]).toEqual([undefined, expect.stringMatching(/^kept\//)])
+    // What is new is made, and what a run of one machine left is taken over by a shard.
+    await writeFile(join(folder.path, 'pare.config.json'), config({ models: [model, other], baselines: false }))
+    await bare('run other.onnx --reuse kept --out alone')
+    expect((await shards('third')).match(/other.onnx: taken over from kept/g)).toHaveLength(1)
+  }, 180_000)
 })
 
 /** Without times, and without how it came about. */

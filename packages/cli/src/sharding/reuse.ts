@@ -17,9 +17,21 @@ import { type OpenedRun, type RunOptions, type RunOutcome, runModels } from '../
 import type { Task } from '../settings/task.js'
 import { usage } from '../terminal/failure.js'
 import { packageVersion } from '../terminal/version.js'
-import { damageOf, findShards, nextAttempt, OUTCOMES, RECORDINGS, RESULTS, writeManifest, writeOutcome } from './blob.js'
+import {
+  belowResults,
+  damageOf,
+  findShards,
+  nextAttempt,
+  OUTCOMES,
+  RECORDINGS,
+  RESULTS,
+  readOutcome,
+  storedPart,
+  takeFile,
+  writeManifest,
+  writeOutcome,
+} from './blob.js'
 import { mergeModel, type TakenPiece } from './merge-run.js'
-import { storedPart } from './run-shard.js'
 
 export interface ReuseOptions extends RunOptions {
   /** The folder in which earlier runs left what they made of models. It need not be there yet. */
@@ -32,12 +44,7 @@ export interface ReuseOptions extends RunOptions {
  */
 export function runReusing({ reuse, ...options }: ReuseOptions): Promise<RunOutcome> {
   return runModels(options, async (opened) => {
-    const store = resolve(opened.work.cwd, reuse)
-    if ((await stat(store).catch(() => undefined))?.isDirectory() === false)
-      throw usage(
-        `pare run: --reuse ${reuse} is a file; a folder was expected.`,
-        'name a folder, such as --reuse .pare; it need not be there yet',
-      )
+    const store = await storeOf(reuse, opened.work)
     // What modules yield is asked once for all models.
     const yields = new Map<string, Promise<string>>()
     return async (task, place, work) => {
@@ -50,10 +57,21 @@ export function runReusing({ reuse, ...options }: ReuseOptions): Promise<RunOutc
   })
 }
 
+/** The folder of what earlier runs left. Throws a Failure where it is a file. */
+export async function storeOf(reuse: string, { cwd }: Pick<Work, 'cwd'>): Promise<string> {
+  const store = resolve(cwd, reuse)
+  if ((await stat(store).catch(() => undefined))?.isDirectory() === false)
+    throw usage(
+      `pare run: --reuse ${reuse} is a file; a folder was expected.`,
+      'name a folder, such as --reuse .pare; it need not be there yet',
+    )
+  return store
+}
+
 type PieceKey = { readonly sha256: string } | { readonly why: string }
 
-/** The hash of everything that decides what is made of a model and where its files go, or the end of a sentence on why there is none. */
-async function keyOf(
+/** The hash of everything that decides what is made of a model and where its files go, or the end of a sentence on why there is none. A part of its samples has a hash of its own. */
+export async function keyOf(
   task: Task,
   { output, publication }: Pick<RunPlace, 'output' | 'publication'>,
   {
@@ -61,7 +79,9 @@ async function keyOf(
     work,
     usualBaselines,
     yields,
-  }: Pick<OpenedRun, 'engine' | 'work'> & Pick<ModuleRunner, 'yields'> & { readonly usualBaselines: boolean },
+    part = { index: 1, count: 1 },
+  }: Pick<OpenedRun, 'engine' | 'work'> &
+    Pick<ModuleRunner, 'yields'> & { readonly usualBaselines: boolean; readonly part?: RunPiece['part'] },
 ): Promise<PieceKey> {
   if (task.folder !== undefined) return { why: 'models of one folder are written together' }
   const decisive = await decisiveOf(withoutGate(task), engine, { ...work, engine, yields })
@@ -72,6 +92,7 @@ async function keyOf(
     ...[1, task.name, Object.entries(decisive).sort(([a], [b]) => (a < b ? -1 : 1)), usualBaselines, task.baselines ?? null],
     ...[engine.device ?? null, process.platform, process.arch, task.evaluation?.latency ?? null],
     companionsOf(output).map((file) => below(publication.folder, file)),
+    ...(part.count > 1 ? [part] : []),
   ]
   return { sha256: createHash('sha256').update(JSON.stringify(parts)).digest('hex') }
 }
@@ -86,13 +107,13 @@ function withoutGate(task: Task): Task {
 
 const below = (folder: string, file: string) => relative(folder, file).split(sep).join('/')
 
-interface FormerPiece {
+export interface FormerPiece {
   readonly piece: DonePiece
   readonly shard: TakenPiece['shard']
 }
 
 /** What an earlier run left under this hash, whole. What is damaged is told, and made again. */
-async function formerPiece(entry: string, sha256: string, { progress, cwd }: Work): Promise<FormerPiece | undefined> {
+export async function formerPiece(entry: string, sha256: string, { progress, cwd }: Work): Promise<FormerPiece | undefined> {
   if (!(await isFolder(entry))) return undefined
   const { manifests, problems } = await findShards(entry, cwd)
   for (const shard of manifests) {
@@ -123,10 +144,59 @@ async function takeOver(
   })
   place.made.keep(task, outcome)
   outcome.reuse = { path: at, seconds: piece.seconds }
-  // Whoever clears the folder sees what is still of use.
+  await touch(shard)
+  return await endModel(task, { outcome, durationMs: Math.round(piece.seconds * 1000) }, work)
+}
+
+/** Whoever clears the folder sees what is still of use. */
+async function touch(shard: FormerPiece['shard']): Promise<void> {
   const now = new Date()
   await utimes(dirname(dirname(shard.path)), now, now).catch(() => undefined)
-  return await endModel(task, { outcome, durationMs: Math.round(piece.seconds * 1000) }, work)
+}
+
+/** Gives a shard the files of a piece as an earlier run left them, under the names that it has for them. Its outcome says so. */
+export async function takePiece(
+  { piece, shard }: FormerPiece,
+  {
+    path,
+    names,
+    publication,
+  }: { readonly path: string; readonly names: PieceNames; readonly publication: RunPlace['publication'] },
+  { cwd, progress, label }: Work,
+): Promise<Pick<DonePiece, 'seconds' | 'cost' | 'pruned'>> {
+  if (piece.outcome === undefined) throw new Error(`${shard.name} has no outcome of ${piece.id}`)
+  const at = showPath(shard.path, cwd)
+  progress.note(`${label}: taken over from ${at}, made in ${formatDuration(piece.seconds * 1000)}`)
+  const outcome = join(path, names.outcome)
+  await takeFile(shard, piece.outcome, outcome)
+  await writeOutcome(outcome, { ...(await readOutcome(outcome, shard.name)), reuse: { path: at, seconds: piece.seconds } })
+  if (piece.recording !== undefined) await takeFile(shard, piece.recording, join(path, names.recording))
+  for (const file of piece.results)
+    await takeFile(shard, file, await publication.staged(join(publication.folder, ...belowResults(file))))
+  await touch(shard)
+  const { seconds, cost, pruned } = piece
+  return { seconds, cost, ...present({ pruned }) }
+}
+
+/** Of the files of a piece in its shard, with forward slashes. */
+export interface PieceNames {
+  readonly outcome: string
+  readonly recording: string
+}
+
+/** Leaves what a shard made of a piece for later runs. */
+export async function keepPiece(path: string, piece: DonePiece, entry: string, sha256: string): Promise<void> {
+  const kept = await nextAttempt(entry, { index: 1, count: 1 }, {})
+  for (const file of [piece.outcome, piece.recording, ...piece.results]) {
+    if (file === undefined) continue
+    const [from, to] = [path, kept.path].map((folder) => join(folder, ...file.split('/'))) as [string, string]
+    await mkdir(dirname(to), { recursive: true })
+    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+  }
+  await writeManifest(kept.path, {
+    ...{ schemaVersion: 1, kind: 'pare-shard', pare: packageVersion(), run: sha256 },
+    ...{ shard: { index: 1, count: 1 }, attempt: kept.attempt, pieces: [{ ...piece, sha256 }] },
+  })
 }
 
 async function runAnew(

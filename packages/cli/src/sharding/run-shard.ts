@@ -22,14 +22,17 @@ import { lookFirst } from '../pipeline/first-look.js'
 import { measurePair, type Sharing } from '../pipeline/measure.js'
 import { pruneModel } from '../pipeline/model.js'
 import { isFurther, PrunedModels } from '../pipeline/pruned-models.js'
-import { DEFAULT_OUT, openRun, type PlacedModels, placeModels, type RunOptions } from '../pipeline/run.js'
+import { DEFAULT_OUT, type OpenedRun, openRun, type PlacedModels, placeModels, type RunOptions } from '../pipeline/run.js'
 import type { Task } from '../settings/task.js'
 import { packageVersion } from '../terminal/version.js'
-import { nextAttempt, OUTCOMES, RECORDINGS, RESULTS, type StoredOutcome, writeManifest, writeOutcome } from './blob.js'
+import { nextAttempt, OUTCOMES, RECORDINGS, RESULTS, storedPart, writeManifest, writeOutcome } from './blob.js'
+import { formerPiece, keepPiece, keyOf, type PieceNames, storeOf, takePiece } from './reuse.js'
 import { type SpreadRun, spreadRun } from './spread.js'
 
 export interface ShardOptions extends RunOptions {
   readonly shard: ShardPlace
+  /** The folder in which earlier runs left what they made of models. Default: every piece is done */
+  readonly reuse?: string | undefined
 }
 
 /** What a shard did, and left for the merge. */
@@ -48,7 +51,7 @@ export const SHARDS = 'shards'
  * Does the pieces of one shard of a run, and leaves what came out in a folder of its own below that of the results: nothing is judged. A model that fails is told of in
  * the merge, like one of a whole run. Throws one error for a wrong config; the signal's reason when aborted.
  */
-export async function runShard({ shard, ...options }: ShardOptions): Promise<ShardOutcome> {
+export async function runShard({ shard, reuse, ...options }: ShardOptions): Promise<ShardOutcome> {
   await using opened = await openRun(options)
   const plan = await spreadRun(opened, shard.count)
   const own = plan.pieces.filter((piece) => piece.shard === shard.index)
@@ -61,6 +64,7 @@ export async function runShard({ shard, ...options }: ShardOptions): Promise<Sha
   await using publication = await Publication.open(join(path, RESULTS), { owned: placed.owned, exclusive: true })
   await publication.protect(tasks.map((task) => task.path))
   const done: Omit<DonePiece, 'results'>[] = []
+  const keys = await storeKeys(reuse, own, { plan, opened, placed, publication, usualBaselines: options.usualBaselines ?? false })
   const failures: Record<string, string> = {}
   const made = new PrunedModels()
   for (const [i, piece] of own.entries()) {
@@ -76,15 +80,25 @@ export async function runShard({ shard, ...options }: ShardOptions): Promise<Sha
       recording: join(path, names.recording),
       onError: options.onError,
     }
+    const key = keys.get(piece)
+    const former = key && (await formerPiece(key.entry, key.sha256, work))
+    if (former !== undefined) {
+      const { id, sha256 } = piece
+      const taken = await takePiece(former, { path, names, publication }, work)
+      keys.delete(piece)
+      done.push({ id, sha256, ...taken, outcome: names.outcome, ...(await recordingOf(path, names)) })
+      continue
+    }
     const start = performance.now()
     const outcome = await doPiece(context, { ...options, work })
     if (outcome.error !== undefined) failures[piece.id] = outcome.error.message
+    if (outcome.error !== undefined || outcome.pruned === undefined) keys.delete(piece)
     await writeOutcome(join(path, names.outcome), storedPart(outcome))
     const { id, sha256 } = piece
     const seconds = (performance.now() - start) / 1000
     done.push({
       ...{ id, sha256, seconds, cost: outcome.cost ?? { prune: seconds, measure: 0 }, outcome: names.outcome },
-      ...((await isFile(join(path, names.recording))) && { recording: names.recording }),
+      ...(await recordingOf(path, names)),
       ...present({ pruned: outcome.pruned?.output.sha256 }),
     })
   }
@@ -95,7 +109,43 @@ export async function runShard({ shard, ...options }: ShardOptions): Promise<Sha
   const manifest = await writeManifest(path, {
     ...{ schemaVersion: 1, kind: 'pare-shard', pare: packageVersion(), run: plan.sha256, shard, attempt: number, pieces },
   })
+  for (const [i, piece] of own.entries()) {
+    const key = keys.get(piece)
+    if (key !== undefined) await keepPiece(path, pieces[i]!, key.entry, key.sha256)
+  }
   return { path, manifest, failures }
+}
+
+async function recordingOf(path: string, { recording }: PieceNames) {
+  return (await isFile(join(path, recording))) ? { recording } : {}
+}
+
+interface StoreContext extends Pick<PieceContext, 'plan' | 'placed' | 'publication'> {
+  readonly opened: OpenedRun
+  readonly usualBaselines: boolean
+}
+
+/** Where pieces lie in the folder of earlier runs, if they do. Those that cannot be taken over are told, with the reason. */
+async function storeKeys(
+  reuse: string | undefined,
+  own: readonly RunPiece[],
+  { plan, opened, placed, publication, usualBaselines }: StoreContext,
+): Promise<Map<RunPiece, { readonly entry: string; readonly sha256: string }>> {
+  const keys = new Map<RunPiece, { readonly entry: string; readonly sha256: string }>()
+  if (reuse === undefined) return keys
+  const store = await storeOf(reuse, opened.work)
+  const yields = new Map<string, Promise<string>>()
+  for (const piece of own) {
+    const task = plan.tasks.get(piece.model)!
+    const isOne = !isFurther(task) && !opened.tasks.some(({ first }) => first === task)
+    const place = { ...placed.of(task, publication), publication }
+    const key = isOne
+      ? await keyOf(task, place, { ...opened, usualBaselines, yields, part: piece.part })
+      : { why: 'it is judged on several files of data, which a run that is not spread takes over' }
+    if ('why' in key) opened.work.progress.note(`${piece.id}: not taken over, since ${key.why}`)
+    else keys.set(piece, { entry: join(store, key.sha256), sha256: key.sha256 })
+  }
+  return keys
 }
 
 interface PieceContext {
@@ -165,20 +215,6 @@ async function examinePart(
   await measurePair(pair, new Map(), work, sharing)
   outcome.cost = { prune, measure: (performance.now() - measuring) / 1000 }
   if (isFirst && evaluation.latency) outcome.latency = await relativeLatency(pair, work)
-}
-
-/** What of an outcome is left for a merge. */
-export function storedPart({
-  pruned,
-  smallest,
-  unrecovered,
-  latency,
-  baselines,
-  stages,
-  copied,
-  error,
-}: ModelOutcome): StoredOutcome {
-  return present({ pruned, smallest, unrecovered, latency, baselines, stages, copied, error }) as StoredOutcome
 }
 
 /** The files of a piece among those that were published, as the manifest names them. */
