@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from './testing/folder.js'
-import { pare } from './testing/terminal.js'
+import { pareInProcess as pare } from './testing/terminal.js'
 import type { InspectView } from './views/inspection-facts.js'
 
 interface PruneView {

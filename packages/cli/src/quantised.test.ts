@@ -29,7 +29,7 @@ import { tile } from '@pare/structure-tile'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture, TEST_MODELS } from './testing/folder.js'
 import { type Form, quantise } from './testing/quantise.js'
-import { pare } from './testing/terminal.js'
+import { pareInProcess as pare } from './testing/terminal.js'
 
 // A quantised model is pruned as the float model is that holds what its integers stand for: decoded here, element by element, by the formulas of ONNX.
 

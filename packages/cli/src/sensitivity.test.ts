@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest'
 import { forwardOver } from './engine/forward.js'
 import { trialsOver } from './engine/trials.js'
 import { fixture, TEST_MODELS } from './testing/folder.js'
-import { pare } from './testing/terminal.js'
+import { pareInProcess as pare } from './testing/terminal.js'
 
 const DIGITS = join(TEST_MODELS, 'mlp-digits.onnx')
 const DATA = join(TEST_MODELS, 'data/digits-evaluate.npz')

@@ -4,7 +4,7 @@ import { modelBytes, parseText } from '@pare/onnx'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { fixture } from './testing/folder.js'
-import { pare } from './testing/terminal.js'
+import { pareInProcess as pare } from './testing/terminal.js'
 
 /** Every model passes its input through a matrix that is half zeros already: pruning by half takes nothing away, so nothing is ever lost. */
 const scores = (diagonal: string) => `<ir_version: 8, opset_import: ["" : 17]>

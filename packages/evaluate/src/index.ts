@@ -88,7 +88,7 @@ export {
 export { judgeBatch } from './metrics/judged.js'
 export { METRIC_NAMES } from './metrics/metric-names.js'
 export type { ReadingOptions } from './metrics/outcome.js'
-export { answerJob, type Talk } from './process/answer.js'
+export { type Ask, answerJob, type Talk } from './process/answer.js'
 export { type BatchAxis, batchAxisOf, checkBatchAxis } from './process/batch-axis.js'
 export { type ChildOptions, RunError, runChild, type Setup } from './process/process.js'
 export { PROVIDERS, type Provider } from './process/providers.js'

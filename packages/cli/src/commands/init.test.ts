@@ -10,7 +10,7 @@ import { fixture, TEST_MODELS } from '../testing/folder.js'
 import { taskFolder } from '../testing/tasks/folder.js'
 import { LIGHT } from '../testing/tasks/task.js'
 import { TASKS } from '../testing/tasks/tasks.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 /** Where another metric than that of the table is the likelier one. */
 const OTHERWISE: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ import { modelBytes, parseText } from '@pare/onnx'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { writeTinyEncoderFolder } from '../folder/tiny-encoder.test.support.js'
 import { type Folder, fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 const WORDS = ['<pad>', '<unk>', 'the', 'cat', 'sat', 'on', 'a', 'mat', 'never', 'said', '</s>', 'again']
 const TOKENIZER = {

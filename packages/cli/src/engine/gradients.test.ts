@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 /** The MLP on digits, val.npz, and beside them train.npz: 1,347 samples with labels. */
 async function folderWith(files: Readonly<Record<string, string>> = {}): Promise<Folder> {

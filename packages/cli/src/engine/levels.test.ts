@@ -10,6 +10,8 @@ import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
 import { neuron } from '@pare/structure-neuron'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+// Of the jobs themselves: a process for each takes longer than most of them.
+import { doJob } from '../../../evaluate/dist/jobs.js'
 import { TEST_MODELS } from '../testing/folder.js'
 import { forwardOver } from './forward.js'
 
@@ -87,7 +89,7 @@ describe('segment by segment comes to what running the whole model for each leve
     await using file = await open(name)
     const { steps } = await makePlan(file.model, [step], { seed })
     const pruned = await applyPlan(file.model, { seed, steps })
-    const forward = forwardOver(dataOf(data))
+    const forward = forwardOver(dataOf(data), { work: doJob })
     const works = [{ products: 0 }, { products: 0 }] as const
     const one = await repair(file.model, pruned, { steps, seed, forward: segmented(forward, works[0]) })
     const other = await repair(file.model, pruned, { steps, seed, forward: whole(forward, works[1]) })
@@ -105,7 +107,7 @@ describe('segment by segment comes to what running the whole model for each leve
     ['mnist-mobilenet-bn', 'mnist', wanda()],
   ])('%s, pruned block by block', { timeout: 300_000 }, async (name, data, criterion) => {
     await using file = await open(name)
-    const forward = forwardOver(dataOf(data))
+    const forward = forwardOver(dataOf(data), { work: doJob })
     const works = [{ products: 0 }, { products: 0 }] as const
     const plan = (of: Forward) => makePlan(file.model, [{ ...sequential, criterion }], { seed, forward: of })
     const one = await plan(segmented(forward, works[0]))

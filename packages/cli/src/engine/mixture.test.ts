@@ -2,7 +2,7 @@ import { copyFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 /** The MLP on digits with two files of inputs, a.npz and b.npz, and a config. */
 async function folderWith(config: object = {}): Promise<Folder> {

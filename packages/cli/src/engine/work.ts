@@ -23,6 +23,8 @@ export interface Engine {
   /** Entries of the child processes. */
   readonly evaluateChild?: URL
   readonly retrainChild?: URL
+  /** Does jobs of models in this process, in tests. Default: child processes do */
+  readonly work?: ChildOptions['work']
   /** Absolute path of an onnxruntime-node package. */
   readonly onnxruntime?: string
   /** Called with a sentence for the user where ONNX Runtime must be fetched first. Default: nobody is told. */
@@ -38,7 +40,7 @@ export interface Engine {
 /** The engine of a command, as its options choose it: what it must fetch, the user is told. */
 export function engineOf({ progress, io }: Pick<Context, 'progress' | 'io'>, choice: EngineChoice): Engine {
   const threads = Number(io.env[WORKER_THREADS] ?? 0)
-  return { onFetch: progress.note, ...choice, ...(threads > 0 && { threads }) }
+  return { onFetch: progress.note, ...choice, ...present({ work: io.work }), ...(threads > 0 && { threads }) }
 }
 
 /** The variable that tells each of several processes of one run how many threads are its own. */
@@ -53,11 +55,12 @@ export function workOn({ name }: { readonly name: string }, choice: EngineChoice
 /** The engine as `@pare/evaluate` takes it. */
 export function childOf({
   evaluateChild,
+  work,
   onnxruntime,
   onFetch,
   provider,
-}: Engine): Pick<ChildOptions, 'child' | 'onnxruntime' | 'onFetch' | 'provider'> {
-  return present({ child: evaluateChild, onnxruntime, onFetch, provider })
+}: Engine): Pick<ChildOptions, 'child' | 'work' | 'onnxruntime' | 'onFetch' | 'provider'> {
+  return present({ child: evaluateChild, work, onnxruntime, onFetch, provider })
 }
 
 /** What lets a child process import data modules in TypeScript, where there are any. */

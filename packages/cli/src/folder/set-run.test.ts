@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { RunResults } from '@pare/report'
 import { TINY_WORDS } from '@pare/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 import { writeRows, writeTinyEncoderFolder } from './tiny-encoder.test.support.js'
 
 const WORDS = TINY_WORDS.slice(7)

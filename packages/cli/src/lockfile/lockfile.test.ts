@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { readTasks } from '../settings/tasks.js'
 import { silence } from '../terminal/progress.js'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 import { changedParts, decidesTheSame, decisiveOf, unknownParts } from './decisive.js'
 import { readSamples } from './locked-samples.js'
 

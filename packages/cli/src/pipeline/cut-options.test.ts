@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readTasks } from '../settings/tasks.js'
 import { fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 interface Document {
   readonly groups: readonly { units: number; removed: number }[]

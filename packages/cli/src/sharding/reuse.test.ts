@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 const model = { path: 'model.onnx', prune: [{ target: { sparsity: 0.5 } }] }
 const config = (more: object = {}) =>

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 const evaluate = { data: 'val.npz', metric: ['accuracy', 'f1'] }
 const CONFIG = JSON.stringify({

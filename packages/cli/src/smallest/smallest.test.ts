@@ -4,7 +4,7 @@ import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { zippedSize } from '../pipeline/facts/zipped.js'
 import { fixture, TEST_MODELS } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 const RUN = ['run', 'model.onnx', '--data', 'val.npz', '--target', 'max-drop=0.02']
 

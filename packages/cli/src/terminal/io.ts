@@ -1,3 +1,5 @@
+import type { ChildOptions } from '@pare/evaluate'
+
 /** Everything a command may touch of the process it runs in. */
 export interface Io {
   readonly stdout: Output
@@ -11,6 +13,8 @@ export interface Io {
   readonly signal: AbortSignal
   /** Milliseconds. */
   readonly now: () => number
+  /** Does jobs of models in this process, in tests. Default: child processes do */
+  readonly work?: ChildOptions['work']
 }
 
 export interface Output {

@@ -1,3 +1,5 @@
+// What the child does; it is no part of what the package exports.
+import { doJob } from '../../../evaluate/dist/jobs.js'
 import { main } from '../command-line/command-line.js'
 import type { Io } from '../terminal/io.js'
 
@@ -29,10 +31,20 @@ export interface SessionOptions {
   readonly onStderr?: (text: string) => void
 }
 
-/** Runs `pare …argv` in this process. */
+/** Runs `pare …argv` in this process; child processes do the jobs of models, as they do for users. */
 export async function pare(
   argv: readonly string[],
-  { cwd, env = {}, signal, isTTY = false, columns = 100, stdin, onStderr, baselines = false }: SessionOptions,
+  {
+    cwd,
+    env = {},
+    signal,
+    isTTY = false,
+    columns = 100,
+    stdin,
+    onStderr,
+    baselines = false,
+    work,
+  }: SessionOptions & Pick<Io, 'work'>,
 ): Promise<Session> {
   const out: string[] = []
   const err: string[] = []
@@ -53,9 +65,15 @@ export async function pare(
     cwd,
     signal: signal ?? new AbortController().signal,
     now: Date.now,
+    ...(work && { work }),
   }
   const isBare = argv[0] === 'run' && !baselines && !argv.some((word) => /^(--baselines|--help|-h)/.test(word))
   const exitCode = await main(isBare ? [...argv, '--no-baselines'] : argv, io)
   const [stdout, stderr] = [out.join(''), err.join('')]
   return { exitCode, stdout, stderr, json: () => JSON.parse(stdout) as Document }
+}
+
+/** The same with jobs of models done in this process, too: for tests of what comes of them, of which each would start several processes. */
+export function pareInProcess(argv: readonly string[], options: SessionOptions): Promise<Session> {
+  return pare(argv, { ...options, work: doJob })
 }

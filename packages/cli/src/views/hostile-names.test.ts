@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { run } from '../pipeline/run.js'
 import { guarded, visible, visibleData, visibleJson, visibleMessage } from '../terminal/visible.js'
 import { type Folder, fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 /** Each would be a line of its own that a CI log obeys, an order to a terminal, or a text that reads otherwise than it is. */
 const PAYLOADS = {

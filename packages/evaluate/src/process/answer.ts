@@ -7,15 +7,23 @@ import type { Reply } from './process.js'
 /** How a child tells whoever started it what it does. */
 export type Talk = (reply: Reply) => Promise<void>
 
+/** How a child asks whoever started it what to do next, with what came out so far. Undefined: nothing more */
+export type Ask = <Answer>(outcome: unknown) => Promise<Answer | undefined>
+
 /**
  * The entry of a child process that `runChild` starts: one job comes in, progress and one result or failure go out. What `work` gives is the result,
  * what it throws the failure.
  */
-export function answerJob<Job>(work: (job: Job, talk: Talk) => Promise<unknown>): void {
+export function answerJob<Job>(work: (job: Job, talk: Talk, ask: Ask) => Promise<unknown>): void {
   process.once('message', async (job: Job) => {
     const talk: Talk = (reply) => new Promise((done) => process.send?.(reply, () => done()))
+    const ask: Ask = async <Answer>(outcome: unknown) => {
+      const answered = new Promise<{ answer?: Answer }>((resolve) => process.once('message', resolve))
+      await talk({ kind: 'ask', outcome })
+      return (await answered).answer
+    }
     try {
-      await talk({ kind: 'result', result: await work(job, talk) })
+      await talk({ kind: 'result', result: await work(job, talk, ask) })
     } catch (error) {
       await talk(failure(error))
     }

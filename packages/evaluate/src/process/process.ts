@@ -15,7 +15,9 @@ import type { LookRequest } from '../measure/look.js'
 import type { RelayRequest } from '../measure/relay/relay.js'
 import type { RenamedRequest } from '../measure/renamed.js'
 import type { TrialRequest } from '../measure/trials/trials.js'
+import type { Ask, Talk } from './answer.js'
 import { scrubEnvironment, temporaryIn } from './environment.js'
+import { doInProcess } from './in-process.js'
 import type { Provider } from './provider.js'
 import type { EvaluateRequest, EvaluationProgress } from './request.js'
 
@@ -70,6 +72,8 @@ export interface ChildOptions<Progress = EvaluationProgress> extends Setup {
   readonly memoryLimitBytes?: number
   /** The child's entry, for bundles. Default: this package's, which is a bundle itself. */
   readonly child?: URL
+  /** Does the job in this process, without limits: for tests of what jobs come to. One with a loader is a child's all the same. Default: a child does all */
+  readonly work?: (job: Job & Setup, talk: Talk, ask: Ask) => Promise<unknown>
 }
 
 const HOUR_MS = 3_600_000
@@ -92,6 +96,8 @@ export async function runChild<Progress = EvaluationProgress>(
   signal?.throwIfAborted()
   const { provider, loader } = options
   const onnxruntime = options.onnxruntime ?? (await provideOnnxRuntime(options))
+  if (options.work !== undefined && loader === undefined && job.kind !== 'other')
+    return await doInProcess({ ...job, onnxruntime, ...(provider && { provider }) }, options.work, options)
   const folder = makeTemporaryFolder('child')
   const child = fork(options.child ?? new URL('../../dist/child/child.js', import.meta.url), {
     env: { ...scrubEnvironment(process.env), ...temporaryIn(folder) },

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openModel, parseText, readAll, valuesOf, writeModel } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from '../../testing/folder.js'
-import { pare } from '../../testing/terminal.js'
+import { pareInProcess as pare } from '../../testing/terminal.js'
 
 const interpreter = process.env.PYTHON ?? '/usr/bin/python3'
 const required = process.env.CI === 'true' && process.platform === 'linux'

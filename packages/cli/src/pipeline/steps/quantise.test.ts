@@ -4,7 +4,7 @@ import { parseText, writeModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from '../../testing/folder.js'
-import { pare } from '../../testing/terminal.js'
+import { pareInProcess as pare } from '../../testing/terminal.js'
 import { chosenBaselines } from '../facts/baselines.js'
 import { wholeOf } from './quantise.js'
 

@@ -1,0 +1,25 @@
+import { deserialize, serialize } from 'node:v8'
+import type { Ask, Talk } from './answer.js'
+import type { ChildOptions, Job, Setup } from './process.js'
+
+/** As a message to or from a child arrives. */
+const sent = <Value>(value: Value): Value => deserialize(serialize(value)) as Value
+
+/** Does a job in this process, as a child would. The signal ends the waiting, and not the work. */
+export async function doInProcess<Progress>(
+  job: Job & Setup,
+  work: NonNullable<ChildOptions['work']>,
+  { signal, onProgress, onPart, onAsk }: ChildOptions<Progress>,
+): Promise<{ result: unknown; peakMemoryBytes: number }> {
+  const talk: Talk = async (reply) => {
+    const arrived = sent(reply)
+    if (arrived.kind === 'progress') onProgress?.(arrived.progress as Progress)
+    else if (arrived.kind === 'part') onPart?.(arrived.part)
+    // Whoever listens has a turn, as between messages.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const ask: Ask = async <Answer>(outcome: unknown) => sent(await onAsk?.(sent(outcome))) as Answer | undefined
+  const stopped = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+  const result = await Promise.race([work(sent(job), talk, ask), stopped])
+  return { result: sent(result), peakMemoryBytes: process.memoryUsage.rss() }
+}
