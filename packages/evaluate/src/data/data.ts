@@ -55,7 +55,7 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   if (!isFolder && Object.hasOwn(ARRAY_FORMATS, formatOf(path)))
     return { ...(await openArrays(path, { ...options, findClasses })), findClasses }
   const table = isFolder
-    ? await openFolder(path, { findClasses, boundary })
+    ? await openFolder(path, { findClasses, boundary, boxLabels: options.boxLabels })
     : await openTable(path, { ...options, findClasses, boundary })
   if (table.holds === 'boxes' && options.boxLabels === false) throw noLabelsButBoxes(table.name)
   const { importModule: _, maxBytes: __, ...own } = options
@@ -217,6 +217,6 @@ function unread(path: string): PareError {
     })
   }
   return new PareError(`${path}: data of kind '${kind}' are not read.`, {
-    hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts).`,
+    hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts)${kind.toLowerCase() === '.xml' ? '; of annotations of Pascal VOC the folder in which they lie beside images, or beside a folder of images' : ''}.`,
   })
 }

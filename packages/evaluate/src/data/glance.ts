@@ -27,6 +27,8 @@ export interface DataGlance {
   readonly pair?: PairColumns
   /** What belongs to a row instead of a label, where it lies in files of its own. Default: a label, or nothing */
   readonly holds?: 'boxes'
+  /** Names of classes that boxes have, in the order of the alphabet, where annotations do not number them. Default: they are numbered, or there are no boxes */
+  readonly boxClasses?: readonly string[]
 }
 
 export interface ColumnGlance {
@@ -53,7 +55,8 @@ export async function glanceAt(path: string): Promise<DataGlance> {
     return { kind: 'arrays', columns: [...arrays].map(([name, array]) => arrayGlance(name, array)), isText: false }
   }
   if (extension === '.npy') return { kind: 'arrays', columns: [], isText: false }
-  if (TEXT_FORMATS.some((each) => each === extension)) return { kind: 'text', columns: [], isText: true }
+  if (tableOpener(path) === undefined && TEXT_FORMATS.some((each) => each === extension))
+    return { kind: 'text', columns: [], isText: true }
   return await tableGlance(await open(path))
 }
 
@@ -80,7 +83,7 @@ async function glanceAtFolder(path: string): Promise<DataGlance> {
     columns: columnsOf(rows, ['path', 'label']),
     folders: [...folders],
     isText: false,
-    ...present({ holds: table.holds }),
+    ...present({ holds: table.holds, boxClasses: await table.classNames?.(MOST_ROWS) }),
   }
 }
 
@@ -103,7 +106,7 @@ async function tableGlance(table: Table): Promise<DataGlance> {
     kind: 'table',
     columns,
     isText,
-    ...present({ holds }),
+    ...present({ holds, boxClasses: await table.classNames?.(MOST_ROWS) }),
     ...(asking !== undefined && !isText && { asking }),
     ...(pair && { pair }),
   }

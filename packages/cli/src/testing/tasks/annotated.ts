@@ -110,6 +110,28 @@ const yolo: Task = {
   },
 }
 
+const voc: Task = {
+  name: 'Detection, with annotations of Pascal VOC',
+  model: 'the same, with `config.json` and its `id2label` beside it; or with `--classes`',
+  data: '`VOC2012` with `JPEGImages`, `Annotations/1.xml`, … and `ImageSets/Main/val.txt`; or a folder of images with an `.xml` beside each',
+  options: '--data VOC2012 --metric map --classes cat,fox',
+  metric: 'map',
+  async make() {
+    const { images, expected, files } = await detection()
+    const object = ({ one, bbox: [left, top, width, height] }: (typeof expected)[number][number]) =>
+      `<object><name>${['cat', 'fox'][one]}</name><bndbox><xmin>${left}</xmin><ymin>${top}</ymin><xmax>${left + width}</xmax><ymax>${top + height}</ymax></bndbox></object>`
+    const annotation = (own: (typeof expected)[number]) => `<annotation>${own.map(object).join('')}</annotation>`
+    return {
+      files: {
+        ...files,
+        'VOC2012/ImageSets/Main/val.txt': images.map((_, i) => `2012_${i}\n`).join(''),
+        ...Object.fromEntries(images.map((image, i) => [`VOC2012/JPEGImages/2012_${i}.png`, image])),
+        ...Object.fromEntries(expected.map((own, i) => [`VOC2012/Annotations/2012_${i}.xml`, annotation(own)])),
+      },
+    }
+  },
+}
+
 const masks: Task = {
   name: 'Segmentation, with masks in files',
   model: 'scores for each pixel, `float[N, 3, h, w]`, of any size; `preprocessor_config.json` beside it',
@@ -158,4 +180,4 @@ function enlargedClasses(classes: readonly number[]): number[] {
   return times(side * side, (i) => classes[Math.floor(Math.floor(i / side) / ZOOM) * SIDE + Math.floor((i % side) / ZOOM)]!)
 }
 
-export const ANNOTATED: readonly Task[] = [coco, yolo, masks]
+export const ANNOTATED: readonly Task[] = [coco, yolo, voc, masks]

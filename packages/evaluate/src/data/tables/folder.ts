@@ -5,6 +5,7 @@ import { IMAGE_FILE, SOUND_FILE } from '../file-kinds.js'
 import { type FindClasses, listed } from '../labels/labels.js'
 import type { Boundary } from '../rows/inside.js'
 import type { Row, Table } from './table.js'
+import { openVocFolder } from './voc-folder.js'
 import { yoloTable } from './yolo.js'
 
 /** What lists the files of a folder, as `datasets` and Roboflow have it. */
@@ -28,6 +29,8 @@ export type FolderContent =
 export interface FolderOptions {
   readonly findClasses: FindClasses
   readonly boundary: Boundary
+  /** Whether labels are boxes; false: they are none. Default: nobody asks for labels */
+  readonly boxLabels?: boolean | undefined
 }
 
 /** What a folder is read as. Throws PareError for one that holds no data. */
@@ -54,7 +57,10 @@ export async function contentOf(folder: string): Promise<FolderContent> {
  * A folder with a folder for each class: the label is the number of the class. Classes are those that are known by name, else the folders in the order of
  * their names, as ImageFolder of torchvision and load_files of scikit-learn have it. Files without a folder have no label.
  */
-export async function openClassFolder(folder: string, { findClasses, boundary }: FolderOptions): Promise<Table> {
+export async function openClassFolder(folder: string, options: FolderOptions): Promise<Table> {
+  const voc = await openVocFolder(folder, options)
+  if (voc !== undefined) return voc
+  const { findClasses, boundary } = options
   const shown = basename(folder)
   const boxes = (images: readonly string[]) => yoloTable({ name: shown, folder, findClasses, boundary }, images)
   const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => isShown(name))
@@ -206,7 +212,7 @@ function formatsOf(files: readonly string[]): string {
 
 function unpaired(folder: string, names: readonly string[]): PareError {
   return new PareError(`${folder}: its folders belong together file by file, and are no classes: ${listed(names)}.`, {
-    hint: 'expected one folder images and one folder masks, with PNG files of the same names; of boxes, annotations of COCO, label files of YOLO or a .jsonl with a line for each image: its path as image, boxes and labels.',
+    hint: 'expected one folder images and one folder masks, with PNG files of the same names; of boxes, annotations of COCO or Pascal VOC, label files of YOLO or a .jsonl with a line for each image: its path as image, boxes and labels.',
   })
 }
 

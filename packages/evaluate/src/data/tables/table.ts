@@ -20,6 +20,8 @@ export interface Table {
   /** Further files that say what the rows mean, from the folder. Default: none */
   readonly beside?: readonly string[]
   read(): AsyncIterable<Row>
+  /** The names of classes of boxes, where annotations have no numbers, in the order of the alphabet: of the first so many rows. */
+  classNames?(rows: number): Promise<readonly string[]>
   /** Of a row whose boxes lie in a file of their own: `bbox` and `category_id`. `readFile` reads what a row names. Default: boxes are in the row */
   boxesOf?(row: Row, readFile: (path: string) => Promise<Uint8Array>): Promise<Readonly<Record<string, readonly unknown[]>>>
 }
