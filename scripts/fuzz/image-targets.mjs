@@ -1,12 +1,55 @@
 // Images, masks and what says what is on them.
+
 import { decodeImage } from '../../packages/evaluate/dist/data/images/decode.js'
+import { FILES, fileBytes } from '../../packages/evaluate/dist/data/images/formats/files.test.support.js'
 import { decodeMask } from '../../packages/evaluate/dist/data/images/masks.js'
 import { parseAnnotation } from '../../packages/evaluate/dist/data/tables/voc.js'
 import { parseLabels } from '../../packages/evaluate/dist/data/tables/yolo.js'
 import { utf8 } from '../../packages/evaluate/dist/data/utf8.js'
 import { JPEG, PNG, VOC } from './data-files.mjs'
 
+/** Of a kind, among those that other programs wrote. */
+const written = (pattern) => () =>
+  Object.keys(FILES)
+    .filter((name) => pattern.test(name))
+    .map(fileBytes)
+
+/** As an image, and as a mask. */
+const pictured = async (bytes) => {
+  const image = await decodeImage(bytes, { where: 'x' }).catch(refusal)
+  const mask = await decodeMask(bytes, 'x').catch(refusal)
+  return `${image.width > 0 || image} ${mask.width > 0 || mask}`
+}
+
+/** The message without what comes from the input: what is refused as a mask may be read as an image. */
+function refusal(error) {
+  if (error?.name !== 'PareError') throw error
+  return error.message.replace(/\d+/g, '').slice(0, 100)
+}
+
 export const IMAGE_TARGETS = {
+  tiff: {
+    begin: written(/^(?!.*(BMP|GIF))/),
+    words: [
+      'II*\0',
+      'MM\0*',
+      '\x01\x01\x03\0',
+      '\x03\x01\x03\0',
+      '\x11\x01\x04\0',
+      '\x16\x01\x04\0',
+      '\x42\x01',
+      '\xff\xff\xff\xff',
+      '\0\0\x01\0',
+      '\x80\x00',
+    ],
+    run: pictured,
+  },
+  bmp: {
+    begin: written(/BMP/),
+    words: ['BM', '\x28\0\0\0', '\x08\0\x01\0\0\0', '\x04\0\x02\0\0\0', '\x10\0\x03\0\0\0', '\xff\xff\xff\xff'],
+    run: pictured,
+  },
+  gif: { begin: written(/GIF/), words: ['GIF89a', '\x21\xf9\x04', '\x2c', '\x3b', '\xff\xff', '\x00\x01'], run: pictured },
   mask: {
     begin: () => [PNG],
     words: ['IHDR', 'IDAT', 'IEND', 'PLTE', 'tRNS', '\x08\x03', '\x08\x00', '\x10\x00'],

@@ -24,7 +24,7 @@ export async function searchProject(cwd: string): Promise<ProjectFiles> {
   files.push(...(await find('**/{data,dataset}.{yaml,yml}')))
   // Most files of JSON are configs.
   files.push(...(await find('**/*.json')).filter((path) => JSON_DATA.test(basename(path)) && !CONFIGS.test(basename(path))))
-  const media = await find('**/*.{png,jpg,jpeg,webp,wav,PNG,JPG,JPEG,WEBP,WAV}')
+  const media = await find('**/*.{png,jpg,jpeg,webp,bmp,gif,tif,tiff,wav,PNG,JPG,JPEG,WEBP,BMP,GIF,TIF,TIFF,WAV}')
   const boxes = annotatedFolders(await find('**/*.{xml,XML}'), media)
   const lists = files.filter((path) => /(^|\/)metadata\.(csv|jsonl|parquet)$/.test(path)).map((path) => dirname(path))
   const parts = files.filter((path) => /-\d+-of-\d+\.(parquet|arrow)$/.test(path)).map((path) => dirname(path))

@@ -14,7 +14,7 @@ const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet', '_annotatio
 const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'test', 'testing']
 
 /** Images and sounds in formats that are not read. */
-const OTHER_FORMATS = /\.(gif|bmp|tiff?|heic|heif|avif|jfif|jp2|ppm|pgm|mp3|flac|ogg|opus|m4a|aiff?)$/i
+const OTHER_FORMATS = /\.(heic|heif|avif|jfif|jp2|ppm|pgm|mp3|flac|ogg|opus|m4a|aiff?)$/i
 /** Folders that belong together file by file, as those of masks do, and no classes. */
 const PARTNERS = /^(masks?|labels?|labels?_?ids|annotations?|segmentation(class|s)?|seg|gt|ground_?truth|targets?)$/i
 const IMAGES = /^(images?|imgs?|jpegimages|inputs?|rgb)$/i
@@ -227,7 +227,7 @@ function emptyFolder(
     })
   }
   return new PareError(`${folder}: no data in the folder; it holds ${content}.`, {
-    hint: `expected a folder for each class with images (.png, .jpg, .webp) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
+    hint: `expected a folder for each class with images (.png, .jpg, .webp, .tif, .bmp, .gif) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
   })
 }
 
