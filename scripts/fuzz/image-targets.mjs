@@ -1,12 +1,15 @@
 // Images, masks and what says what is on them.
+import { parseJson } from '@pare/onnx'
 
 import { decodeImage } from '../../packages/evaluate/dist/data/images/decode.js'
 import { FILES, fileBytes } from '../../packages/evaluate/dist/data/images/formats/files.test.support.js'
 import { decodeMask } from '../../packages/evaluate/dist/data/images/masks.js'
+import { drawMask } from '../../packages/evaluate/dist/data/labels/drawn-mask.js'
 import { parseAnnotation } from '../../packages/evaluate/dist/data/tables/voc.js'
 import { parseLabels } from '../../packages/evaluate/dist/data/tables/yolo.js'
 import { utf8 } from '../../packages/evaluate/dist/data/utf8.js'
 import { JPEG, PNG, VOC } from './data-files.mjs'
+import { changedJson, JSON_WORDS } from './structured.mjs'
 
 /** Of a kind, among those that other programs wrote. */
 const written = (pattern) => () =>
@@ -25,6 +28,15 @@ const pictured = async (bytes) => {
 function refusal(error) {
   if (error?.name !== 'PareError') throw error
   return error.message.replace(/\d+/g, '').slice(0, 100)
+}
+
+/** The value of a JSON text; what is none does not come so far. */
+function jsonIn(bytes) {
+  try {
+    return [parseJson(bytes.toString('utf8'))]
+  } catch {
+    return ['no JSON']
+  }
 }
 
 export const IMAGE_TARGETS = {
@@ -59,6 +71,19 @@ export const IMAGE_TARGETS = {
     begin: () => [Buffer.from('0 0.35 0.35 0.5 0.5\n2 0.6 0 1 0 1 1 0.6 1\n'), Buffer.from('')],
     words: ['\n', '\r\n', ' ', '0', '1e9', '-', 'nan', '0.5 0.5 0.1 0.1', '\ufeff'],
     run: async (bytes) => `${parseLabels(utf8(bytes, 'a.txt'), 'a.txt').length > 0}`,
+  },
+  outlines: {
+    change: changedJson,
+    begin: () => [
+      Buffer.from('[[0,0,4,0,4,3,0.5,3],[1,1,2,1,2.5,2]]'),
+      Buffer.from('{"counts":[3,4,2,1,2],"size":[3,4]}'),
+      Buffer.from('{"counts":"342M0","size":[3,4]}'),
+    ],
+    words: [...JSON_WORDS, '"counts"', '"size"', '"T3"', '1e9', '-1', '[3,4]'],
+    run: async (bytes) => {
+      const [segmentation] = jsonIn(bytes)
+      return drawMask([{ segmentation, number: 1, where: 'x' }], { width: 4, height: 3 }, 0).data.join('')
+    },
   },
   annotation: {
     begin: () => [Buffer.from(VOC)],

@@ -151,10 +151,10 @@ async function openArrays(path: string, options: DataOptions & { readonly findCl
 /** A table, or a plain text as a table of one document. */
 async function openTable(
   path: string,
-  { text, maxBytes = MAX_BYTES, findClasses, boundary }: DataOptions & Partial<FolderOptions>,
+  { text, maxBytes = MAX_BYTES, findClasses, boundary, boxLabels }: DataOptions & Partial<FolderOptions>,
 ): Promise<Table> {
   const extension = formatOf(path)
-  const file = { path, name: basename(path), folder: dirname(path), ...present({ findClasses, boundary }) }
+  const file = { path, name: basename(path), folder: dirname(path), ...present({ findClasses, boundary, boxLabels }) }
   const opener = tableOpener(path)
   if (opener !== undefined) return await opener(file)
   if (UNREAD.includes(extension) || !(text || isText(extension))) throw unread(path)
@@ -202,7 +202,7 @@ function isText(extension: string): boolean {
 
 function noLabelsButBoxes(name: string): PareError {
   return new PareError(`${name}: what belongs to these images is boxes, and no labels of images or pixels.`, {
-    hint: 'measure map; masks are read from PNG files: a folder images and a folder masks with files of the same names.',
+    hint: 'measure map; masks are files: a folder images and a folder masks with files of the same names, SegmentationClass of Pascal VOC; or outlines in annotations of COCO, of which some here have none.',
   })
 }
 

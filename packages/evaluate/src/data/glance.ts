@@ -9,7 +9,7 @@ import { isChoiceRow } from './questions/choice-forms.js'
 import { firstText, type PairColumns, pairColumns } from './questions/pair-columns.js'
 import { isPromptRow } from './questions/prompt-row.js'
 import type { Asking } from './questions/question.js'
-import { PANDAS_INDEX, type Table } from './tables/table.js'
+import { type AnnotationKind, PANDAS_INDEX, type Table } from './tables/table.js'
 import { isTextNames } from './text/text-fields.js'
 
 /** What a data set looks like, without a model to read it for. */
@@ -26,7 +26,7 @@ export interface DataGlance {
   /** Columns of two texts that an embedding model may encode each on its own. Default: there are none */
   readonly pair?: PairColumns
   /** What belongs to a row instead of a label, where it lies in files of its own. Default: a label, or nothing */
-  readonly holds?: 'boxes'
+  readonly holds?: AnnotationKind
   /** Names of classes that boxes have, in the order of the alphabet, where annotations do not number them. Default: they are numbered, or there are no boxes */
   readonly boxClasses?: readonly string[]
 }

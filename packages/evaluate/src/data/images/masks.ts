@@ -13,6 +13,11 @@ export interface ClassMask extends Size {
   readonly data: Uint8Array
 }
 
+/** A mask that is drawn, and whether its classes have the numbers of the model. */
+export interface NumberedMask extends ClassMask {
+  readonly isNumbered: boolean
+}
+
 /** What does not count, and is no byte. */
 const NO_LABEL = -100
 

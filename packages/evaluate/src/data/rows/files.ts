@@ -128,10 +128,20 @@ export async function maskReader(
   table: Table,
   { first, label, options }: Omit<FileInput, 'input'>,
 ): Promise<((row: Row, image: FileArrays) => Promise<NdArray>) | undefined> {
-  if (!fileTest(IMAGE_FILE, isImageBytes)(first.values[label])) return undefined
+  const { maskOf } = table
+  const isDrawn = maskOf !== undefined && options.boxLabels === false
+  if (!isDrawn && !fileTest(IMAGE_FILE, isImageBytes)(first.values[label])) return undefined
   const { boundary } = options
   const config = (await options.findPreprocessor())?.content
   const isReduced = (config?.do_reduce_labels ?? config?.reduce_labels) === true
+  if (isDrawn) {
+    return async (row, { mask, placement }) => {
+      const drawn = maskOf(row, placement!.from)
+      const [height, width] = mask!.shape as [number, number]
+      const place = { placement: placement!, frame: { height, width }, where: row.where }
+      return placeMask(drawn, { ...place, isReduced: isReduced && !drawn.isNumbered })
+    }
+  }
   const decode = async (row: Row): Promise<ClassMask> => {
     const shown = shownFile(row, label)
     return decodeMask(await fileBytes(row.values[label], { table, boundary, shown }), shown)

@@ -92,7 +92,8 @@ async function openPlace(place: VocPlace, options: VocFolderOptions): Promise<Ta
   const isMasks = hasMasks && (options.boxLabels === false || !hasBoxes)
   const part = await usualPart(root, { kind: isMasks ? 'Segmentation' : 'Main', folders, options })
   const reading = { part, name: basename(root), folder: root, options }
-  return isMasks ? await maskTable(place, reading) : await boxTable(place, reading)
+  if (isMasks) return await maskTable(place, reading)
+  return { ...(await boxTable(place, reading)), holds: hasMasks ? 'boxes and masks' : 'boxes' }
 }
 
 /** What is measured: `val`, else `test`. Undefined where there is neither. */
@@ -150,7 +151,7 @@ async function maskTable(place: VocPlace, { part, name, folder }: VocReading): P
   const at = (...parts: string[]) => slashed(relative(folder, join(root, ...parts)))
   const rows = pairs.files.map(({ image, partner }) => ({ path: at(images, image), label: at(MASKS, partner) }))
   return {
-    ...{ name, folder, bytes: Number.POSITIVE_INFINITY, rows: rows.length },
+    ...{ name, folder, bytes: Number.POSITIVE_INFINITY, rows: rows.length, holds: 'masks' },
     notes: notesOf(place, { part, name, count: rows.length, what: 'masks', lone: pairs.lone }),
     ...present({ beside: part && [slashed(relative(folder, part.path))] }),
     async *read(): AsyncGenerator<Row> {
