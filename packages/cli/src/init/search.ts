@@ -27,7 +27,7 @@ export async function searchProject(cwd: string): Promise<ProjectFiles> {
   const media = await find('**/*.{png,jpg,jpeg,webp,bmp,gif,tif,tiff,wav,PNG,JPG,JPEG,WEBP,BMP,GIF,TIF,TIFF,WAV}')
   const boxes = annotatedFolders(await find('**/*.{xml,XML}'), media)
   const lists = files.filter((path) => /(^|\/)metadata\.(csv|jsonl|parquet)$/.test(path)).map((path) => dirname(path))
-  const parts = files.filter((path) => /-\d+-of-\d+\.(parquet|arrow)$/.test(path)).map((path) => dirname(path))
+  const parts = partFolders(files)
   // A folder of folders of files: a folder for each class, but for images/val, whose labels lie in labels/val.
   const classFolders = media
     .filter((path) => path.split('/').length > 2 && !boxes.has(dirname(path)))
@@ -43,6 +43,20 @@ export async function searchProject(cwd: string): Promise<ProjectFiles> {
     tokenizers: await find('**/tokenizer.json'),
     media,
   }
+}
+
+/** Folders whose tables are parts of one, by their names: val-00000-of-00002.parquet, part-1.csv.gz, 2025.jsonl. */
+function partFolders(files: readonly string[]): readonly string[] {
+  const tables = files.filter((path) => PART.test(path))
+  return [...new Set(tables.map((path) => dirname(path)))].filter((folder) => {
+    const own = tables.filter((path) => dirname(path) === folder).map((path) => basename(path))
+    if (own.some((name) => /-\d+-of-\d+\.(parquet|arrow)$/.test(name))) return true
+    return (
+      folder !== '.' &&
+      own.length > 1 &&
+      new Set(own.map((name) => name.replace(/\.(gz|zst)$/i, '').replace(/\d+/g, '#'))).size === 1
+    )
+  })
 }
 
 /** Folders with annotations of Pascal VOC: images with an .xml beside each, or a folder of images beside one of annotations. */
@@ -66,6 +80,7 @@ function annotatedFolders(xml: readonly string[], media: readonly string[]): Rea
 
 const stemOf = (path: string) => path.replace(/\.[^./]*$/, '')
 
+const PART = /\.(csv|tsv|jsonl|json|parquet|arrow|feather)(\.(gz|zst))?$/i
 const VOC_IMAGES = /^(jpegimages|images?|imgs?)$/i
 const VOC_LIST = /(^|\/)ImageSets\//
 const IMAGES = /(^|\/)images\/[^/]+$/

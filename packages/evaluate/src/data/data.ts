@@ -177,12 +177,11 @@ async function openTable(
 }
 
 async function openFolder(path: string, options: FolderOptions): Promise<Table> {
-  const { chained, contentOf, openClassFolder } = await import('./tables/folder.js')
+  const { contentOf, openClassFolder } = await import('./tables/folder.js')
   const content = await contentOf(path)
   if (content.kind === 'files') return openClassFolder(path, options)
-  const open = (file: string) => tableOpener(file)!({ path: file, name: basename(file), folder: path, ...options })
-  if (content.kind === 'list') return await open(content.path)
-  return chained(basename(path), await Promise.all(content.paths.map(open)))
+  const { openChained } = await import('./tables/chained.js')
+  return await openChained(path, content.kind === 'list' ? [content.path] : content.paths, options)
 }
 
 /** Prose in another encoding, or no prose at all, would become tokens without a word about it. */

@@ -70,7 +70,10 @@ async function glanceAtFolder(path: string): Promise<DataGlance> {
   const { contentOf, openClassFolder } = await import('./tables/folder.js')
   const content = await contentOf(path)
   if (content.kind === 'list') return await tableGlance(await open(content.path))
-  if (content.kind === 'tables') return await tableGlance(await open(content.paths[0]!))
+  if (content.kind === 'tables') {
+    const { openChained } = await import('./tables/chained.js')
+    return await tableGlance(await openChained(path, content.paths, {}))
+  }
   const folders = new Set<string>()
   const rows: Record<string, unknown>[] = []
   const table = await openClassFolder(path, { findClasses: async () => undefined, boundary: { trusted: false, root: path } })

@@ -4,6 +4,7 @@ import { PareError } from '@pare/onnx'
 import { IMAGE_FILE, SOUND_FILE } from '../file-kinds.js'
 import { type FindClasses, listed } from '../labels/labels.js'
 import type { Boundary } from '../rows/inside.js'
+import { refuseSets, tablesAmong } from './chained.js'
 import type { Row, Table } from './table.js'
 import { openVocFolder } from './voc-folder.js'
 import { yoloTable } from './yolo.js'
@@ -35,22 +36,18 @@ export interface FolderOptions {
 
 /** What a folder is read as. Throws PareError for one that holds no data. */
 export async function contentOf(folder: string): Promise<FolderContent> {
-  const entries = await readdir(folder, { withFileTypes: true })
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => isShown(name))
   const files = entries
     .filter((entry) => !entry.isDirectory())
     .map(({ name }) => name)
-    .filter(isShown)
     .sort()
   const list = LISTS.find((name) => files.includes(name))
   if (list !== undefined) return { kind: 'list', path: join(folder, list) }
-  const tables = files.filter((name) => ['.parquet', '.arrow'].includes(extname(name).toLowerCase()))
-  if (tables.length > 0) {
-    const sets = [...new Set(tables.map((name) => name.replace(/-\d+-of-\d+(?=\.)/, '')))]
-    if (sets.length > 1)
-      throw new PareError(`${folder}: tables of several data sets: ${listed(sets)}.`, { hint: 'name the file of one.' })
-    return { kind: 'tables', paths: tables.map((name) => join(folder, name)) }
-  }
-  return { kind: 'files' }
+  const isApart = files.length < entries.length || files.some(isData)
+  const tables = tablesAmong(files, isApart)
+  if (tables.length === 0) return { kind: 'files' }
+  refuseSets(folder, tables)
+  return { kind: 'tables', paths: tables.map((name) => join(folder, name)) }
 }
 
 /**
@@ -237,17 +234,4 @@ function isShown(name: string): boolean {
 
 function isData(path: string): boolean {
   return (IMAGE_FILE.test(path) || SOUND_FILE.test(path)) && !path.split(/[\\/]/).some((part) => part.startsWith('.'))
-}
-
-/** Tables that follow each other, as one. */
-export function chained(name: string, tables: readonly Table[]): Table {
-  const [head] = tables as [Table]
-  const rows = tables.reduce((sum, table) => sum + (table.rows ?? Number.NaN), 0)
-  return {
-    ...{ name, folder: head.folder, bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0) },
-    ...(Number.isFinite(rows) && { rows }),
-    async *read() {
-      for (const table of tables) yield* table.read()
-    },
-  }
 }
