@@ -28,6 +28,8 @@ const apart = {
   './png.mjs': { packages: ['@cwasm/lodepng'], code: "export { decode } from '@cwasm/lodepng'" },
   './jpeg.mjs': { packages: ['@cwasm/jpeg-turbo'], code: "export { decode } from '@cwasm/jpeg-turbo'" },
   './webp.mjs': { packages: ['@cwasm/webp'], code: "export { decode } from '@cwasm/webp'" },
+  './bmp.mjs': { packages: ['@cwasm/nsbmp'], code: "export { decode } from '@cwasm/nsbmp'" },
+  './gif.mjs': { packages: ['@cwasm/nsgif'], code: "export { decode } from '@cwasm/nsgif'" },
   './jinja.mjs': { packages: ['@huggingface/jinja'], code: "export { Template } from '@huggingface/jinja'" },
   './toolkit.mjs': {
     packages: ['@actions/core', '@actions/artifact', '@actions/cache', '@actions/github', '@actions/tool-cache', 'tar'],

@@ -86,3 +86,7 @@ export const ZSTD = (() => {
   const block = (text.length << 3) | 1
   return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, text.length, block & 255, block >> 8, 0]), text])
 })()
+
+/** An annotation of Pascal VOC, of two objects. */
+export const VOC =
+  '<?xml version="1.0" encoding="UTF-8"?><annotation><source><database>The VOC2007 Database</database></source><size><width>2</width><height>2</height></size><object><name>cat</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></object><object><name><![CDATA[dog]]></name><!-- far --><bndbox><xmin>1.5</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></object></annotation>'

@@ -12,15 +12,12 @@ import { checkShape } from '../../packages/cli/dist/settings/config/config-probl
 import { parseNpy } from '../../packages/evaluate/dist/data/arrays/npy.js'
 import { parseNpz } from '../../packages/evaluate/dist/data/arrays/npz.js'
 import { openData } from '../../packages/evaluate/dist/data/data.js'
-import { decodeImage } from '../../packages/evaluate/dist/data/images/decode.js'
-import { decodeMask } from '../../packages/evaluate/dist/data/images/masks.js'
 import { decodeWav } from '../../packages/evaluate/dist/data/sounds/wav.js'
 import { metadataOf } from '../../packages/evaluate/dist/data/tables/parquet.js'
 import { checkPages } from '../../packages/evaluate/dist/data/tables/parquet-pages.js'
-import { parseLabels } from '../../packages/evaluate/dist/data/tables/yolo.js'
-import { utf8 } from '../../packages/evaluate/dist/data/utf8.js'
 import { parseYaml } from '../../packages/evaluate/dist/data/yaml-text.js'
-import { arrows, COCO, floats, JPEG, npy, npz, PNG, parquets, safetensors, wav, ZSTD } from './data-files.mjs'
+import { arrows, COCO, floats, npy, npz, parquets, safetensors, wav, ZSTD } from './data-files.mjs'
+import { IMAGE_TARGETS } from './image-targets.mjs'
 import { models, plan, readAndWrite, somePlan, someStatistics } from './models.mjs'
 import { changedJson, changedModel, JSON_WORDS } from './structured.mjs'
 
@@ -184,16 +181,7 @@ export const TARGETS = {
     words: ['\x1f\x8b\x08', '\x28\xb5\x2f\xfd', '\xe0', '\xff\xff\xff'],
     run: data('x.csv'),
   },
-  mask: {
-    begin: () => [PNG],
-    words: ['IHDR', 'IDAT', 'IEND', 'PLTE', 'tRNS', '\x08\x03', '\x08\x00', '\x10\x00'],
-    run: async (bytes) => `${(await decodeMask(bytes, 'x')).width > 0}`,
-  },
-  labels: {
-    begin: () => [Buffer.from('0 0.35 0.35 0.5 0.5\n2 0.6 0 1 0 1 1 0.6 1\n'), Buffer.from('')],
-    words: ['\n', '\r\n', ' ', '0', '1e9', '-', 'nan', '0.5 0.5 0.1 0.1', '\ufeff'],
-    run: async (bytes) => `${parseLabels(utf8(bytes, 'a.txt'), 'a.txt').length > 0}`,
-  },
+  ...IMAGE_TARGETS,
   parquet: {
     begin: parquets,
     words: ['PAR1', '\x15\x00', '\x19\x1c', '\x80\x80\x80\x80\x0f', '\x26\x08'],
@@ -224,11 +212,6 @@ export const TARGETS = {
     begin: () => [Buffer.from(SHARD_INDEX)],
     words: [...JSON_WORDS, '"weight_map"', '"metadata"', '"x.safetensors"', '"../x.safetensors"', '"total_size"'],
     run: (bytes) => checkpoint(shard(), bytes),
-  },
-  image: {
-    begin: () => [PNG, JPEG],
-    words: ['IHDR', 'IDAT', 'IEND', 'PLTE', 'tRNS', '\xff\xd8\xff\xe1', 'RIFF', 'WEBPVP8 ', 'WEBPVP8L', 'WEBPVP8X', 'Exif\0\0II'],
-    run: async (bytes) => `${(await decodeImage(bytes, { where: 'x' })).width > 0}`,
   },
   wav: {
     begin: () => [wav()],

@@ -46,20 +46,21 @@ export function metricsFor(pairing: Pairing, label: ColumnGlance | undefined): M
   if (output === undefined) return { metrics: [ACCURACY], doubts: [] }
   const two = pairChoice(pairing, output, label)
   if (two !== undefined) return two
-  const choice = hasBoxes(pairing.glance)
-    ? sure(BOXES)
-    : label === undefined
-      ? unlabelled(pairing, output)
-      : labelled(pairing, output, label)
+  const choice =
+    annotated(pairing, output) ?? (label === undefined ? unlabelled(pairing, output) : labelled(pairing, output, label))
   const [first, ...others] = choice.metrics
   const doubt = choice.isSure || first === undefined ? [] : [`metric: ${first.name}, ${first.why}${orElse(others)}.`]
   return { output, metrics: choice.metrics, doubts: doubt }
 }
 
-/** Lists of boxes and of their classes, as COCO and torchvision call them. */
-function hasBoxes({ columns, holds }: Pairing['glance']): boolean {
+/** Of boxes and masks, by what the model puts out where data have both. Undefined: there are none, or masks are labels in files. */
+function annotated({ glance }: Pairing, { shape, type }: ModelValue): Choice | undefined {
+  const { columns, holds } = glance
   const has = (...names: readonly string[]) => columns.some(({ name, kind }) => names.includes(name) && kind === 'lists')
-  return holds === 'boxes' || (has('bbox', 'boxes') && has('category_id', 'labels'))
+  if (holds === 'masks') return sure(...PIXELS)
+  const isOfPixels = shape.length === 4 || (shape.length === 3 && /^u?int/.test(type))
+  if (holds === 'boxes and masks' && isOfPixels) return sure(...PIXELS)
+  return holds !== undefined || (has('bbox', 'boxes') && has('category_id', 'labels')) ? sure(BOXES) : undefined
 }
 
 /** Of two texts a model that encodes them is asked how near they are. Undefined: it is no such model, or the data are none. */

@@ -58,9 +58,9 @@ function classesOf(
   label: ColumnGlance | undefined,
   isWritten: boolean,
 ): { readonly names: string[]; readonly doubts: readonly string[] } | undefined {
-  if (label?.kind !== 'names' || isWritten || id2label !== undefined || signature.namesClasses || glance.kind === 'files')
-    return undefined
-  const names = [...new Set(label.values.map(String))].sort()
+  if (id2label !== undefined || signature.namesClasses) return undefined
+  const isNamed = label?.kind === 'names' && !isWritten && glance.kind !== 'files'
+  const names = [...(glance.boxClasses ?? (isNamed ? [...new Set(label.values.map(String))].sort() : []))]
   if (names.length < 2) return undefined
   return {
     names,

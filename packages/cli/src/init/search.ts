@@ -24,17 +24,19 @@ export async function searchProject(cwd: string): Promise<ProjectFiles> {
   files.push(...(await find('**/{data,dataset}.{yaml,yml}')))
   // Most files of JSON are configs.
   files.push(...(await find('**/*.json')).filter((path) => JSON_DATA.test(basename(path)) && !CONFIGS.test(basename(path))))
-  const media = await find('**/*.{png,jpg,jpeg,webp,wav,PNG,JPG,JPEG,WEBP,WAV}')
+  const media = await find('**/*.{png,jpg,jpeg,webp,bmp,gif,tif,tiff,wav,PNG,JPG,JPEG,WEBP,BMP,GIF,TIF,TIFF,WAV}')
+  const boxes = annotatedFolders(await find('**/*.{xml,XML}'), media)
   const lists = files.filter((path) => /(^|\/)metadata\.(csv|jsonl|parquet)$/.test(path)).map((path) => dirname(path))
-  const parts = files.filter((path) => /-\d+-of-\d+\.(parquet|arrow)$/.test(path)).map((path) => dirname(path))
+  const parts = partFolders(files)
   // A folder of folders of files: a folder for each class, but for images/val, whose labels lie in labels/val.
   const classFolders = media
-    .filter((path) => path.split('/').length > 2)
+    .filter((path) => path.split('/').length > 2 && !boxes.has(dirname(path)))
     .map((path) => (IMAGES.test(dirname(path)) ? dirname(path) : dirname(dirname(path))))
   const own = files.filter(
-    (path) => !lists.includes(dirname(path)) && !parts.includes(dirname(path)) && !NO_DATA.test(basename(path)),
+    (path) =>
+      !lists.includes(dirname(path)) && !parts.includes(dirname(path)) && !NO_DATA.test(basename(path)) && !VOC_LIST.test(path),
   )
-  const all = [...new Set([...own, ...lists, ...parts, ...classFolders])]
+  const all = [...new Set([...own, ...lists, ...parts, ...boxes, ...classFolders])]
   return {
     models: (await find('**/*.onnx')).slice(0, MOST),
     data: all.sort((a, b) => promise(b) - promise(a) || (a < b ? -1 : 1)).slice(0, MOST),
@@ -43,6 +45,44 @@ export async function searchProject(cwd: string): Promise<ProjectFiles> {
   }
 }
 
+/** Folders whose tables are parts of one, by their names: val-00000-of-00002.parquet, part-1.csv.gz, 2025.jsonl. */
+function partFolders(files: readonly string[]): readonly string[] {
+  const tables = files.filter((path) => PART.test(path))
+  return [...new Set(tables.map((path) => dirname(path)))].filter((folder) => {
+    const own = tables.filter((path) => dirname(path) === folder).map((path) => basename(path))
+    if (own.some((name) => /-\d+-of-\d+\.(parquet|arrow)$/.test(name))) return true
+    return (
+      folder !== '.' &&
+      own.length > 1 &&
+      new Set(own.map((name) => name.replace(/\.(gz|zst)$/i, '').replace(/\d+/g, '#'))).size === 1
+    )
+  })
+}
+
+/** Folders with annotations of Pascal VOC: images with an .xml beside each, or a folder of images beside one of annotations. */
+function annotatedFolders(xml: readonly string[], media: readonly string[]): ReadonlySet<string> {
+  const stems = new Set(media.map(stemOf))
+  const imageFolders = new Set(
+    media
+      .map(dirname)
+      .filter((folder) => VOC_IMAGES.test(basename(folder)))
+      .map(dirname),
+  )
+  return new Set(
+    xml.flatMap((path) => {
+      const folder = dirname(path)
+      if (stems.has(stemOf(path))) return folder === '.' ? [] : [folder]
+      const isApart = /^annotations?$/i.test(basename(folder)) && imageFolders.has(dirname(folder))
+      return isApart && dirname(folder) !== '.' ? [dirname(folder)] : []
+    }),
+  )
+}
+
+const stemOf = (path: string) => path.replace(/\.[^./]*$/, '')
+
+const PART = /\.(csv|tsv|jsonl|json|parquet|arrow|feather)(\.(gz|zst))?$/i
+const VOC_IMAGES = /^(jpegimages|images?|imgs?)$/i
+const VOC_LIST = /(^|\/)ImageSets\//
 const IMAGES = /(^|\/)images\/[^/]+$/
 const JSON_DATA = /eval|val|test|dev|train|calib|annotations|instances|coco|data|samples/i
 const CONFIGS = /config|package|token|index|results|\.pare\.|\.plan\.|lock|manifest|schema/i

@@ -197,7 +197,7 @@ describe('with a tokenizer', () => {
     await expect(refused).rejects.toThrow("data of kind '.xml' are not read.")
     await expect(refused).rejects.toHaveProperty(
       'hint',
-      `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (.txt, .md), or a module (.js, .mjs, .ts).`,
+      `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (.txt, .md), or a module (.js, .mjs, .ts); of annotations of Pascal VOC the folder in which they lie beside images, or beside a folder of images.`,
     )
   })
 

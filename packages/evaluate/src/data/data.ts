@@ -55,7 +55,7 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   if (!isFolder && Object.hasOwn(ARRAY_FORMATS, formatOf(path)))
     return { ...(await openArrays(path, { ...options, findClasses })), findClasses }
   const table = isFolder
-    ? await openFolder(path, { findClasses, boundary })
+    ? await openFolder(path, { findClasses, boundary, boxLabels: options.boxLabels })
     : await openTable(path, { ...options, findClasses, boundary })
   if (table.holds === 'boxes' && options.boxLabels === false) throw noLabelsButBoxes(table.name)
   const { importModule: _, maxBytes: __, ...own } = options
@@ -151,10 +151,10 @@ async function openArrays(path: string, options: DataOptions & { readonly findCl
 /** A table, or a plain text as a table of one document. */
 async function openTable(
   path: string,
-  { text, maxBytes = MAX_BYTES, findClasses, boundary }: DataOptions & Partial<FolderOptions>,
+  { text, maxBytes = MAX_BYTES, findClasses, boundary, boxLabels }: DataOptions & Partial<FolderOptions>,
 ): Promise<Table> {
   const extension = formatOf(path)
-  const file = { path, name: basename(path), folder: dirname(path), ...present({ findClasses, boundary }) }
+  const file = { path, name: basename(path), folder: dirname(path), ...present({ findClasses, boundary, boxLabels }) }
   const opener = tableOpener(path)
   if (opener !== undefined) return await opener(file)
   if (UNREAD.includes(extension) || !(text || isText(extension))) throw unread(path)
@@ -177,12 +177,11 @@ async function openTable(
 }
 
 async function openFolder(path: string, options: FolderOptions): Promise<Table> {
-  const { chained, contentOf, openClassFolder } = await import('./tables/folder.js')
+  const { contentOf, openClassFolder } = await import('./tables/folder.js')
   const content = await contentOf(path)
   if (content.kind === 'files') return openClassFolder(path, options)
-  const open = (file: string) => tableOpener(file)!({ path: file, name: basename(file), folder: path, ...options })
-  if (content.kind === 'list') return await open(content.path)
-  return chained(basename(path), await Promise.all(content.paths.map(open)))
+  const { openChained } = await import('./tables/chained.js')
+  return await openChained(path, content.kind === 'list' ? [content.path] : content.paths, options)
 }
 
 /** Prose in another encoding, or no prose at all, would become tokens without a word about it. */
@@ -202,7 +201,7 @@ function isText(extension: string): boolean {
 
 function noLabelsButBoxes(name: string): PareError {
   return new PareError(`${name}: what belongs to these images is boxes, and no labels of images or pixels.`, {
-    hint: 'measure map; masks are read from PNG files: a folder images and a folder masks with files of the same names.',
+    hint: 'measure map; masks are files: a folder images and a folder masks with files of the same names, SegmentationClass of Pascal VOC; or outlines in annotations of COCO, of which some here have none.',
   })
 }
 
@@ -217,6 +216,6 @@ function unread(path: string): PareError {
     })
   }
   return new PareError(`${path}: data of kind '${kind}' are not read.`, {
-    hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts).`,
+    hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts)${kind.toLowerCase() === '.xml' ? '; of annotations of Pascal VOC the folder in which they lie beside images, or beside a folder of images' : ''}.`,
   })
 }

@@ -15,6 +15,15 @@ export async function readWhole(path: string, maxBytes: number): Promise<Buffer>
   return await file.handle.readFile()
 }
 
+/** For `catch`: undefined where a file or folder is not there. Throws everything else again. */
+export function missing(error: unknown): undefined {
+  const code = (error as NodeJS.ErrnoException).code
+  const isMissing =
+    code === 'ENOENT' || code === 'ENOTDIR' || (error instanceof PareError && error.message.includes('no such file'))
+  if (!isMissing) throw error
+  return undefined
+}
+
 /** Throws PareError unless the path is a readable regular file with contents of its own, which a Git LFS pointer has not. */
 export async function checkFile(path: string): Promise<void> {
   await using _ = await openFile(path)

@@ -36,8 +36,14 @@ export function formatOf(path: string): string {
   return PACKING.test(path) && (inside === '' || PACKED_INSIDE.includes(inside)) ? extname(path).toLowerCase() : inside
 }
 
+/** Whether a file lists images of a data set of Pascal VOC. */
+export function isVocList(path: string): boolean {
+  return /(^|[\\/])ImageSets[\\/](Main|Segmentation)[\\/][^\\/]+\.txt$/.test(path)
+}
+
 /** What opens a file as a table; undefined where it is none. */
 export function tableOpener(path: string): OpenTable | undefined {
+  if (isVocList(path)) return async (file) => (await import('./tables/voc-folder.js')).openVocList(file)
   const format = formatOf(path)
   return Object.hasOwn(TABLE_FORMATS, format) ? TABLE_FORMATS[format] : undefined
 }

@@ -9,7 +9,7 @@ import { isChoiceRow } from './questions/choice-forms.js'
 import { firstText, type PairColumns, pairColumns } from './questions/pair-columns.js'
 import { isPromptRow } from './questions/prompt-row.js'
 import type { Asking } from './questions/question.js'
-import { PANDAS_INDEX, type Table } from './tables/table.js'
+import { type AnnotationKind, PANDAS_INDEX, type Table } from './tables/table.js'
 import { isTextNames } from './text/text-fields.js'
 
 /** What a data set looks like, without a model to read it for. */
@@ -26,7 +26,9 @@ export interface DataGlance {
   /** Columns of two texts that an embedding model may encode each on its own. Default: there are none */
   readonly pair?: PairColumns
   /** What belongs to a row instead of a label, where it lies in files of its own. Default: a label, or nothing */
-  readonly holds?: 'boxes'
+  readonly holds?: AnnotationKind
+  /** Names of classes that boxes have, in the order of the alphabet, where annotations do not number them. Default: they are numbered, or there are no boxes */
+  readonly boxClasses?: readonly string[]
 }
 
 export interface ColumnGlance {
@@ -53,7 +55,8 @@ export async function glanceAt(path: string): Promise<DataGlance> {
     return { kind: 'arrays', columns: [...arrays].map(([name, array]) => arrayGlance(name, array)), isText: false }
   }
   if (extension === '.npy') return { kind: 'arrays', columns: [], isText: false }
-  if (TEXT_FORMATS.some((each) => each === extension)) return { kind: 'text', columns: [], isText: true }
+  if (tableOpener(path) === undefined && TEXT_FORMATS.some((each) => each === extension))
+    return { kind: 'text', columns: [], isText: true }
   return await tableGlance(await open(path))
 }
 
@@ -67,7 +70,10 @@ async function glanceAtFolder(path: string): Promise<DataGlance> {
   const { contentOf, openClassFolder } = await import('./tables/folder.js')
   const content = await contentOf(path)
   if (content.kind === 'list') return await tableGlance(await open(content.path))
-  if (content.kind === 'tables') return await tableGlance(await open(content.paths[0]!))
+  if (content.kind === 'tables') {
+    const { openChained } = await import('./tables/chained.js')
+    return await tableGlance(await openChained(path, content.paths, {}))
+  }
   const folders = new Set<string>()
   const rows: Record<string, unknown>[] = []
   const table = await openClassFolder(path, { findClasses: async () => undefined, boundary: { trusted: false, root: path } })
@@ -80,7 +86,7 @@ async function glanceAtFolder(path: string): Promise<DataGlance> {
     columns: columnsOf(rows, ['path', 'label']),
     folders: [...folders],
     isText: false,
-    ...present({ holds: table.holds }),
+    ...present({ holds: table.holds, boxClasses: await table.classNames?.(MOST_ROWS) }),
   }
 }
 
@@ -103,7 +109,7 @@ async function tableGlance(table: Table): Promise<DataGlance> {
     kind: 'table',
     columns,
     isText,
-    ...present({ holds }),
+    ...present({ holds, boxClasses: await table.classNames?.(MOST_ROWS) }),
     ...(asking !== undefined && !isText && { asking }),
     ...(pair && { pair }),
   }

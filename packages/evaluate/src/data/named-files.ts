@@ -38,7 +38,7 @@ async function tablesOf(path: string): Promise<readonly Table[]> {
   if (content.kind === 'tables') return await Promise.all(content.paths.map(open))
   const table = await openClassFolder(path, { findClasses: async () => undefined, boundary: boundaryOf(path) })
   // All other files of a folder lie in it.
-  return table.holds === 'boxes' ? [table] : []
+  return table.holds === undefined ? [] : [table]
 }
 
 function open(path: string): Promise<Table> {

@@ -110,6 +110,57 @@ const yolo: Task = {
   },
 }
 
+const voc: Task = {
+  name: 'Detection, with annotations of Pascal VOC',
+  model: 'the same, with `config.json` and its `id2label` beside it; or with `--classes`',
+  data: '`VOC2012` with `JPEGImages`, `Annotations/1.xml`, … and `ImageSets/Main/val.txt`; or a folder of images with an `.xml` beside each',
+  options: '--data VOC2012 --metric map --classes cat,fox',
+  metric: 'map',
+  async make() {
+    const { images, expected, files } = await detection()
+    const object = ({ one, bbox: [left, top, width, height] }: (typeof expected)[number][number]) =>
+      `<object><name>${['cat', 'fox'][one]}</name><bndbox><xmin>${left}</xmin><ymin>${top}</ymin><xmax>${left + width}</xmax><ymax>${top + height}</ymax></bndbox></object>`
+    const annotation = (own: (typeof expected)[number]) => `<annotation>${own.map(object).join('')}</annotation>`
+    return {
+      files: {
+        ...files,
+        'VOC2012/ImageSets/Main/val.txt': images.map((_, i) => `2012_${i}\n`).join(''),
+        ...Object.fromEntries(images.map((image, i) => [`VOC2012/JPEGImages/2012_${i}.png`, image])),
+        ...Object.fromEntries(expected.map((own, i) => [`VOC2012/Annotations/2012_${i}.xml`, annotation(own)])),
+      },
+    }
+  },
+}
+
+/** Images whose pixels a model tells apart, and the class of each: 255 where it does not count. */
+async function segmentation() {
+  const random = seeded(28)
+  const [a, b] = [weights(random, 48), weights(random, 48)]
+  const places = SIDE * SIDE
+  const samples = times(60, () => {
+    const planes = times(3 * places, () => random.below(256))
+    // As the file below says; kernels of one pixel are products with [out, in].
+    const classes = times(places, (at) => {
+      const colour = [0, 1, 2].map((channel) => (planes[channel * places + at]! / 255 - 0.5) / 0.25)
+      const turned = (w: readonly number[], outputs: number, inputs: number) =>
+        times(inputs * outputs, (each) => w[(each % outputs) * inputs + Math.floor(each / outputs)]!)
+      return best(product(rectified(product(colour, turned(a, 16, 3), 16)), turned(b, 3, 16), 3))
+    })
+    const labels = classes.map((one, at) => (at % 7 === 0 ? 255 : mistaken(random, one, 3)))
+    return { image: enlarged(planes), classes: enlargedClasses(labels) }
+  })
+  const model = `pixels (float[N, 3, H, W] x) => (float[N, 3, H, W] y) <float[16, 3, 1, 1] a, float[3, 16, 1, 1] b>
+    { h = Conv(x, a) r = Relu(h) y = Conv(r, b) }`
+  const preprocessor = {
+    ...JSON.parse(PREPROCESSOR),
+    do_normalize: true,
+    image_mean: times(3, () => 0.5),
+    image_std: times(3, () => 0.25),
+  }
+  const files = { 'model.onnx': await onnx(model, { a, b }), 'preprocessor_config.json': JSON.stringify(preprocessor) }
+  return { samples, files }
+}
+
 const masks: Task = {
   name: 'Segmentation, with masks in files',
   model: 'scores for each pixel, `float[N, 3, h, w]`, of any size; `preprocessor_config.json` beside it',
@@ -117,37 +168,50 @@ const masks: Task = {
   options: '--data val --metric iou',
   metric: 'iou',
   async make() {
-    const random = seeded(28)
-    const [a, b] = [weights(random, 48), weights(random, 48)]
-    const places = SIDE * SIDE
-    const samples = times(60, (i) => {
-      const planes = times(3 * places, () => random.below(256))
-      // As the file below says; kernels of one pixel are products with [out, in].
-      const classes = times(places, (at) => {
-        const colour = [0, 1, 2].map((channel) => (planes[channel * places + at]! / 255 - 0.5) / 0.25)
-        const turned = (w: readonly number[], outputs: number, inputs: number) =>
-          times(inputs * outputs, (each) => w[(each % outputs) * inputs + Math.floor(each / outputs)]!)
-        return best(product(rectified(product(colour, turned(a, 16, 3), 16)), turned(b, 3, 16), 3))
+    const { samples, files } = await segmentation()
+    const pairs = samples.map(({ image, classes }, i) => [
+      [`val/images/${i}.png`, image],
+      [`val/masks/${i}.png`, mask(SIDE * ZOOM, classes)],
+    ])
+    return { files: { ...files, ...Object.fromEntries(pairs.flat()) } }
+  },
+}
+
+const outlines: Task = {
+  name: 'Segmentation, with annotations of COCO',
+  model: 'the same, with 0 as the class of what is not annotated; or with `--classes background,cat,…`',
+  data: '`annotations/instances_val.json`, with images in `val`: `segmentation` of each object, as polygons or runs of pixels; crowds do not count',
+  options: '--data annotations/instances_val.json --metric iou',
+  metric: 'iou',
+  async make() {
+    const { samples, files } = await segmentation()
+    const side = SIDE * ZOOM
+    // Down the columns: how many pixels are of another class, how many are of this one, and so on.
+    const runs = (classes: readonly number[], one: number) => {
+      const counts = [0]
+      times(side * side, (i) => {
+        const isOwn = classes[(i % side) * side + Math.floor(i / side)] === one
+        if (isOwn !== (counts.length % 2 === 0)) counts.push(0)
+        counts[counts.length - 1]!++
       })
-      const labels = classes.map((one, at) => (at % 7 === 0 ? 255 : mistaken(random, one, 3)))
-      return [
-        [`val/images/${i}.png`, enlarged(planes)],
-        [`val/masks/${i}.png`, mask(SIDE * ZOOM, enlargedClasses(labels))],
-      ] as const
-    })
-    const model = `pixels (float[N, 3, H, W] x) => (float[N, 3, H, W] y) <float[16, 3, 1, 1] a, float[3, 16, 1, 1] b>
-      { h = Conv(x, a) r = Relu(h) y = Conv(r, b) }`
-    const preprocessor = {
-      ...JSON.parse(PREPROCESSOR),
-      do_normalize: true,
-      image_mean: times(3, () => 0.5),
-      image_std: times(3, () => 0.25),
+      return { counts, size: [side, side] }
+    }
+    const annotations = samples.flatMap(({ classes }, i) =>
+      [1, 2, 255].map((one) => ({
+        ...{ image_id: i, category_id: one % 254, iscrowd: Number(one === 255) },
+        segmentation: runs(classes, one),
+      })),
+    )
+    const json = {
+      images: samples.map((_, id) => ({ id, file_name: `${id}.png`, width: side, height: side })),
+      annotations: annotations.map((each, id) => ({ id, ...each })),
+      categories: ['cat', 'fox'].map((name, i) => ({ id: i + 1, name })),
     }
     return {
       files: {
-        'model.onnx': await onnx(model, { a, b }),
-        'preprocessor_config.json': JSON.stringify(preprocessor),
-        ...Object.fromEntries(samples.flat()),
+        ...files,
+        'annotations/instances_val.json': JSON.stringify(json),
+        ...Object.fromEntries(samples.map(({ image }, i) => [`val/${i}.png`, image])),
       },
     }
   },
@@ -158,4 +222,4 @@ function enlargedClasses(classes: readonly number[]): number[] {
   return times(side * side, (i) => classes[Math.floor(Math.floor(i / side) / ZOOM) * SIDE + Math.floor((i % side) / ZOOM)]!)
 }
 
-export const ANNOTATED: readonly Task[] = [coco, yolo, masks]
+export const ANNOTATED: readonly Task[] = [coco, yolo, voc, masks, outlines]

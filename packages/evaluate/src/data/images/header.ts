@@ -1,25 +1,75 @@
+import { bmpHeader, isBmp } from './formats/bmp.js'
+import { gifHeader } from './formats/gif.js'
+import { isTiff, tiffDirectory } from './formats/tiff-directory.js'
+
+export type ImageKind = 'png' | 'jpeg' | 'webp' | 'bmp' | 'gif' | 'tiff'
+
 /** What a file of an image says of itself before it is decoded. */
 export interface ImageHeader {
-  readonly kind: 'png' | 'jpeg' | 'webp'
+  readonly kind: ImageKind
   readonly width: number
   readonly height: number
   /** As EXIF numbers it: 1 is upright. */
   readonly orientation?: number
   /** Of a JPEG: 4 where it has the colours of print. */
   readonly colours?: number
+  /** Of a channel, where that is known before it is decoded. */
+  readonly bits?: number
+  /** Whether there are further frames or pages, which are not read. */
+  readonly hasMore?: boolean
 }
 
-/** Undefined where it is none of these formats, or is cut short within its header. */
-export function readImageHeader(bytes: Uint8Array): ImageHeader | undefined {
+/** The format of an image, by how it begins. */
+export function imageKind(bytes: Uint8Array): ImageKind | undefined {
+  const begin = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
+  if (begin.startsWith('\x89PNG')) return 'png'
+  if (begin.startsWith('\xff\xd8')) return 'jpeg'
+  if (begin.startsWith('RIFF') && begin.endsWith('WEBP')) return 'webp'
+  if (/^GIF8[79]a/.test(begin)) return 'gif'
+  if (isBmp(bytes)) return 'bmp'
+  return isTiff(bytes) ? 'tiff' : undefined
+}
+
+/** Undefined where it is none of these formats, or is cut short within its header. Throws PareError for a TIFF of a kind that is not read. `where` is for messages. */
+export function readImageHeader(bytes: Uint8Array, where = ''): ImageHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const kind = imageKind(bytes)
   try {
-    if (view.getUint32(0) === 0x89504e47) return { kind: 'png', width: view.getUint32(16), height: view.getUint32(20) }
-    if (view.getUint16(0) === 0xffd8) return jpegHeader(view)
-    if (view.getUint32(0) === 0x52494646 && view.getUint32(8) === 0x57454250) return webpHeader(view)
+    switch (kind) {
+      case undefined:
+        return undefined
+      case 'png':
+        return { kind, width: view.getUint32(16), height: view.getUint32(20), bits: view.getUint8(24) }
+      case 'jpeg':
+        return jpegHeader(view)
+      case 'webp':
+        return webpHeader(view)
+      case 'bmp':
+        return { kind, ...bmpHeader(bytes) }
+      case 'gif':
+        return gifImageHeader(bytes)
+      case 'tiff':
+        return tiffImageHeader(bytes, where)
+      default:
+        return kind satisfies never
+    }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
   }
   return undefined
+}
+
+function gifImageHeader(bytes: Uint8Array): ImageHeader | undefined {
+  const header = gifHeader(bytes)
+  if (header === undefined) return undefined
+  const { width, height, frame, hasMoreFrames } = header
+  // The library makes the image larger where the frame is.
+  return { kind: 'gif', width: Math.max(width, frame.width), height: Math.max(height, frame.height), hasMore: hasMoreFrames }
+}
+
+function tiffImageHeader(bytes: Uint8Array, where: string): ImageHeader {
+  const { width, height, orientation, hasMorePages, numbers } = tiffDirectory(bytes, where)
+  return { kind: 'tiff', width, height, orientation, hasMore: hasMorePages, bits: numbers('bits')?.[0] ?? 1 }
 }
 
 /** Walks over the segments to the frame. */

@@ -1,14 +1,21 @@
 import { crc32 } from 'node:zlib'
 import { PareError } from '@pare/onnx'
 import type { NdArray } from '../ndarray.js'
-import { decodeImage } from './decode.js'
-import { readImageHeader } from './header.js'
+import { decoded, decodeImage, imageHeader, type Pixels } from './decode.js'
+import { decodeBmp } from './formats/bmp.js'
+import { decodeGif } from './formats/gif.js'
+import { decodeTiffMask } from './formats/tiff.js'
 import type { Size } from './image-steps.js'
 import type { Placement } from './placement.js'
 
 /** The class of each pixel, u8[height, width]. */
 export interface ClassMask extends Size {
   readonly data: Uint8Array
+}
+
+/** A mask that is drawn, and whether its classes have the numbers of the model. */
+export interface NumberedMask extends ClassMask {
+  readonly isNumbered: boolean
 }
 
 /** What does not count, and is no byte. */
@@ -18,23 +25,45 @@ const NO_LABEL = -100
 const [GREY, PALETTE] = [0, 3] as const
 
 /**
- * The classes in a PNG: the numbers of its palette's colours, its greys as they are stored, or colours that are all grey. `where` is for messages. Throws PareError for colours, greys of 16 bits
- * and other formats, in which what is stored is no class.
+ * The classes in a PNG, BMP, TIFF or GIF: the numbers of its palette's colours, its greys as they are stored, or colours that are all grey. `where` is for messages. Throws PareError for colours, greys
+ * of 16 bits and other formats, in which what is stored is no class.
  */
 export async function decodeMask(bytes: Uint8Array, where: string): Promise<ClassMask> {
-  const header = readImageHeader(bytes)
-  if (header !== undefined && header.kind !== 'png') {
-    throw new PareError(`${where}: a mask as ${header.kind.toUpperCase()}, whose pixels are no longer what was written.`, {
-      hint: 'write masks as PNG, with a palette or in grey, each pixel the number of its class.',
-    })
+  const { kind, bits } = imageHeader(bytes, where)
+  switch (kind) {
+    case 'jpeg':
+    case 'webp':
+      throw new PareError(`${where}: a mask as ${kind.toUpperCase()}, whose pixels are no longer what was written.`, {
+        hint: 'write masks as PNG, with a palette or in grey, each pixel the number of its class.',
+      })
+    case 'tiff':
+      return (
+        (await decoded(() => decodeTiffMask(bytes, where), { kind, where })) ??
+        greyClasses(await decodeImage(bytes, { where }), where)
+      )
+    case 'bmp':
+      return greyClasses(await decoded(() => decodeBmp(bytes, where, { asGrey: bits! <= 8 }), { kind, where }), where)
+    case 'gif':
+      return greyClasses(await decoded(() => decodeGif(bytes, { asGrey: true }), { kind, where }), where)
+    case 'png':
+      return await pngClasses(bytes, where)
+    default:
+      return kind satisfies never
   }
+}
+
+async function pngClasses(bytes: Uint8Array, where: string): Promise<ClassMask> {
   const [depth, colours] = [bytes[24] ?? 0, bytes[25] ?? 0]
-  if (header !== undefined && depth > 8) {
+  if (depth > 8) {
     throw new PareError(`${where}: a mask of ${depth} bits for each pixel.`, { hint: 'write it with 8: classes 0 to 255.' })
   }
   const isStored = colours === GREY || colours === PALETTE
-  const { width, height, data } = await decodeImage(header !== undefined && isStored ? asGrey(bytes) : bytes, { where })
-  const levels = 2 ** (isStored ? depth : 8) - 1
+  const pixels = await decodeImage(isStored ? asGrey(bytes) : bytes, { where })
+  return greyClasses(pixels, where, 2 ** (isStored ? depth : 8) - 1)
+}
+
+/** Greys as classes, the brightest of which is the last of `levels`. Throws PareError for colours. */
+function greyClasses({ width, height, data }: Pixels, where: string, levels = 255): ClassMask {
   const classes = new Uint8Array(width * height)
   for (let i = 0; i < classes.length; i++) {
     const [red, green, blue] = [data[4 * i]!, data[4 * i + 1]!, data[4 * i + 2]!]

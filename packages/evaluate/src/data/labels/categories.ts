@@ -12,19 +12,24 @@ export function named(classes: ClassNames | undefined): ClassNames | undefined {
   return classes?.names.every((each) => /^LABEL_\d+$/.test(each)) ? undefined : classes
 }
 
-/** The number that the model has for each category, by its id, and the categories that it has none for. A category is found by its name as it is, else without its case, else by its id. */
-export function numbersByName(
-  categories: readonly Category[],
-  { names }: ClassNames,
-): { readonly numberOf: ReadonlyMap<number, number>; readonly unknown: readonly Category[] } {
+/** Gives the number of a class by its name as it is, else without its case. Of two classes of one name the first counts. */
+export function numberFinder({ names }: ClassNames): (name: string) => number | undefined {
   const plain = (text: string) => text.trim().toLowerCase()
-  // Of two classes of one name the first counts.
   const firsts = (keys: readonly string[]) => new Map(keys.map((key, i) => [key, i] as const).reverse())
   const [exact, alike] = [firsts(names), firsts(names.map(plain))]
-  const numbers = categories.map((each) => ({
-    ...each,
-    number: exact.get(each.name) ?? alike.get(plain(each.name)) ?? exact.get(String(each.id)),
-  }))
+  return (name) => exact.get(name) ?? alike.get(plain(name))
+}
+
+/** The number that the model has for each category, by its id, and the categories that it has none for. A category is found by its name, else by its id. */
+export function numbersByName(
+  categories: readonly Category[],
+  classes: ClassNames,
+): { readonly numberOf: ReadonlyMap<number, number>; readonly unknown: readonly Category[] } {
+  const find = numberFinder(classes)
+  const numbers = categories.map((each) => {
+    const number = find(each.name) ?? classes.names.indexOf(String(each.id))
+    return { ...each, number: number < 0 ? undefined : number }
+  })
   return {
     numberOf: new Map(numbers.flatMap(({ id, number }) => (number === undefined ? [] : [[id, number] as const]))),
     unknown: numbers.filter(({ number }) => number === undefined),

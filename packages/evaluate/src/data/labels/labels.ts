@@ -78,6 +78,11 @@ function noClasses({ data }: StringArray, where: string): PareError {
       },
     )
   }
+  return unnumberedNames(names, where)
+}
+
+/** Of names of classes whose numbers nothing says. `where` is for messages: 'labels of d.csv'. */
+export function unnumberedNames(names: readonly string[], where: string): PareError {
   return new PareError(`${where} are names, and which class of the model each is, is not known: ${listed(names)}.`, {
     hint: `say them in the order of the model's outputs: --classes ${names.slice(0, 3).join(',')}${names.length > 3 ? ',…' : ''} (in a config, evaluate: { classes: [...] }), or put a config.json with id2label beside the model.`,
   })

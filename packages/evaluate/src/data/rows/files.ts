@@ -3,6 +3,8 @@ import { PareError } from '@pare/onnx'
 import { readWhole } from '../file.js'
 import { IMAGE_FILE, SOUND_FILE } from '../file-kinds.js'
 import { canFill } from '../fill.js'
+import { imageHeader } from '../images/decode.js'
+import { imageKind } from '../images/header.js'
 import { imageReader, PIXEL_MASK, takesImages } from '../images/images.js'
 import { areTwofold, type ClassMask, decodeMask, placeMask } from '../images/masks.js'
 import type { Placement } from '../images/placement.js'
@@ -64,11 +66,11 @@ export async function fileReader(table: Table, { first, input, options, label }:
       )
     }
     const read = await open()
-    const head =
-      what === 'sounds' ? await fileBytes(first.values[column], { table, boundary, shown: shownFile(first, column) }) : undefined
+    const where = shownFile(first, column)
+    const head = await fileBytes(first.values[column], { table, boundary, shown: where })
     return {
       column,
-      notes: head === undefined ? [] : await soundNotes(head, { read, where: shownFile(first, column) }),
+      notes: what === 'sounds' ? await soundNotes(head, { read, where }) : imageNotes(head, where),
       async read(row) {
         const shown = shownFile(row, column)
         return read(await fileBytes(row.values[column], { table, boundary, shown }), shown)
@@ -76,6 +78,17 @@ export async function fileReader(table: Table, { first, input, options, label }:
     }
   }
   return undefined
+}
+
+/** What of images such as the first is left out. */
+function imageNotes(bytes: Uint8Array, where: string): readonly string[] {
+  const { kind, bits, hasMore = false } = imageHeader(bytes, where)
+  return [
+    ...(hasMore ? [`images have several ${kind === 'gif' ? 'frames' : 'pages'}, such as ${where}: the first is read`] : []),
+    ...(bits === 16 && kind !== 'bmp'
+      ? [`images have 16 bits for each colour, such as ${where}: the high 8 of these are read`]
+      : []),
+  ]
 }
 
 /** What is done to sounds such as the first: channels are mixed down, as librosa and torchaudio do, and what the model does not hear is cut off, as its feature extractor does. */
@@ -115,10 +128,20 @@ export async function maskReader(
   table: Table,
   { first, label, options }: Omit<FileInput, 'input'>,
 ): Promise<((row: Row, image: FileArrays) => Promise<NdArray>) | undefined> {
-  if (!fileTest(IMAGE_FILE, isImageBytes)(first.values[label])) return undefined
+  const { maskOf } = table
+  const isDrawn = maskOf !== undefined && options.boxLabels === false
+  if (!isDrawn && !fileTest(IMAGE_FILE, isImageBytes)(first.values[label])) return undefined
   const { boundary } = options
   const config = (await options.findPreprocessor())?.content
   const isReduced = (config?.do_reduce_labels ?? config?.reduce_labels) === true
+  if (isDrawn) {
+    return async (row, { mask, placement }) => {
+      const drawn = maskOf(row, placement!.from)
+      const [height, width] = mask!.shape as [number, number]
+      const place = { placement: placement!, frame: { height, width }, where: row.where }
+      return placeMask(drawn, { ...place, isReduced: isReduced && !drawn.isNumbered })
+    }
+  }
   const decode = async (row: Row): Promise<ClassMask> => {
     const shown = shownFile(row, label)
     return decodeMask(await fileBytes(row.values[label], { table, boundary, shown }), shown)
@@ -202,9 +225,7 @@ function pathIn(value: unknown): string | undefined {
 }
 
 function isImageBytes(bytes: Uint8Array | undefined): boolean {
-  if (bytes === undefined || bytes.length < 12) return false
-  const begin = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
-  return begin.startsWith('\x89PNG') || begin.startsWith('\xff\xd8') || (begin.startsWith('RIFF') && begin.endsWith('WEBP'))
+  return bytes !== undefined && bytes.length >= 12 && imageKind(bytes) !== undefined
 }
 
 function isSoundBytes(bytes: Uint8Array | undefined): boolean {

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { PareError } from '@pare/onnx'
-import { named, numbersByName, strangeCategories } from '../labels/categories.js'
+import { type Category, named, numbersByName, strangeCategories } from '../labels/categories.js'
 import { type FindClasses, listed } from '../labels/labels.js'
+import { cocoMasks, hasOutline } from './coco-masks.js'
 import type { Row, Table, TableFile } from './table.js'
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -23,57 +24,88 @@ export function isCoco(value: unknown): value is CocoFile {
 
 /**
  * COCO's annotations as a table: a row for each image, also where nothing is on it, with the path of its file, and `bbox`, `category_id`, `iscrowd` and `area` of what is on it. Boxes are
- * in pixels of the image, classes numbered as the model numbers them. Throws PareError where there are masks, captions or points without boxes, and where images are not there.
+ * in pixels of the image, classes numbered as the model numbers them. Where labels are asked for that are no boxes, or there are none, outlines are drawn as masks. Throws PareError where there are
+ * captions or points without either, and where images are not there.
  */
-export async function cocoTable(coco: CocoFile, { path, name, folder, findClasses }: TableFile): Promise<Table> {
-  refuseUnboxed(coco, name)
+export async function cocoTable(coco: CocoFile, { path, name, folder, findClasses, boxLabels }: TableFile): Promise<Table> {
+  const { hasBoxes, hasMasks } = contentOf(coco, { name, boxLabels })
   const place = await imageFolder(coco, { path, name, folder })
-  const { numberOf, notes } = await numbering(coco, { name, findClasses })
-  const boxes = new Map<unknown, JsonObject[]>()
-  for (const one of coco.annotations) {
-    const own = boxes.get(one.image_id)
-    if (own === undefined) boxes.set(one.image_id, [one])
-    else own.push(one)
+  const own = annotationsByImage(coco, name)
+  const categories = categoriesOf(coco, name)
+  const fileOf = (image: JsonObject) => join(place, String(image.file_name)).split('\\').join('/')
+  const common = { name, folder, bytes: Number.POSITIVE_INFINITY, rows: coco.images.length }
+  const used = new Set(coco.annotations.map((each) => each.category_id))
+  if (hasMasks && (boxLabels === false || !hasBoxes)) {
+    const masks = await cocoMasks(categories, { name, used, findClasses })
+    const rows = coco.images.map(
+      (image): Row => ({ where: `${name}: image ${String(image.file_name)}`, values: { file_name: fileOf(image) } }),
+    )
+    const images = new Map(rows.map((row, i) => [row, coco.images[i]!]))
+    return {
+      ...{ ...common, notes: masks.notes, holds: 'masks' },
+      async *read() {
+        yield* rows
+      },
+      maskOf(row, size) {
+        const image = images.get(row)!
+        return masks.draw(image, own.get(image.id) ?? [], size)
+      },
+    }
   }
-  const ids = new Set(coco.images.map(({ id }) => id))
-  const stray = [...boxes.keys()].find((id) => !ids.has(id))
-  if (stray !== undefined)
-    throw new PareError(`${name}: boxes of image ${JSON.stringify(stray)}, and no image has that id.`, {
-      hint: 'correct the file.',
-    })
+  const { numberOf, notes } = await numbering(categories, { name, used, findClasses })
   const rows = coco.images.map((image): Row => {
-    const own = boxes.get(image.id) ?? []
-    const file = join(place, String(image.file_name)).split('\\').join('/')
+    const boxes = own.get(image.id) ?? []
     return {
       where: `${name}: image ${String(image.file_name)}`,
       values: {
-        file_name: file,
-        bbox: own.map((one) => one.bbox),
-        category_id: own.map((one) => numberOf.get(one.category_id)!),
-        iscrowd: own.map((one) => Number(one.iscrowd ?? 0)),
-        ...(own.every((one) => typeof one.area === 'number') && { area: own.map((one) => one.area) }),
+        file_name: fileOf(image),
+        bbox: boxes.map((one) => one.bbox),
+        category_id: boxes.map((one) => numberOf.get(one.category_id)!),
+        iscrowd: boxes.map((one) => Number(one.iscrowd ?? 0)),
+        ...(boxes.every((one) => typeof one.area === 'number') && { area: boxes.map((one) => one.area) }),
       },
     }
   })
   return {
-    ...{ name, folder, bytes: Number.POSITIVE_INFINITY, rows: rows.length, notes, holds: 'boxes' },
+    ...{ ...common, notes, holds: hasMasks ? 'boxes and masks' : 'boxes' },
     async *read() {
       yield* rows
     },
   }
 }
 
-function refuseUnboxed({ annotations, images }: CocoFile, name: string): void {
+function annotationsByImage({ images, annotations }: CocoFile, name: string): ReadonlyMap<unknown, readonly JsonObject[]> {
+  const own = new Map<unknown, JsonObject[]>()
+  for (const one of annotations) {
+    const others = own.get(one.image_id)
+    if (others === undefined) own.set(one.image_id, [one])
+    else others.push(one)
+  }
+  const ids = new Set(images.map(({ id }) => id))
+  const stray = [...own.keys()].find((id) => !ids.has(id))
+  if (stray !== undefined)
+    throw new PareError(`${name}: boxes of image ${JSON.stringify(stray)}, and no image has that id.`, {
+      hint: 'correct the file.',
+    })
+  return own
+}
+
+/** Whether all annotations have a box, and whether all have an outline. Throws PareError where they have neither, and where boxes are asked for that some lack. */
+function contentOf(
+  { annotations, images }: CocoFile,
+  { name, boxLabels }: Pick<TableFile, 'name' | 'boxLabels'>,
+): { readonly hasBoxes: boolean; readonly hasMasks: boolean } {
   if (images.length === 0) throw new PareError(`${name}: no images in it.`, { hint: 'give more data.' })
   const odd = annotations.find(
     ({ bbox }) => !(Array.isArray(bbox) && bbox.length === 4 && bbox.every((side) => typeof side === 'number')),
   )
-  if (odd === undefined) return
+  const hasMasks = annotations.length > 0 && annotations.every(hasOutline)
+  if (odd === undefined || (hasMasks && boxLabels !== true)) return { hasBoxes: odd === undefined, hasMasks }
   const content = ['segments_info', 'caption', 'segmentation', 'keypoints'].find((key) => key in odd)
   throw new PareError(
-    `${name}: of COCO's annotations boxes are read, and one has ${content === undefined ? 'none' : `'${content}' and none`}.`,
+    `${name}: of COCO's annotations ${boxLabels === true ? 'boxes' : 'boxes and outlines'} are read, and one has ${content === undefined ? 'none' : `'${content}' and none`}.`,
     {
-      hint: 'name the file with the boxes (instances_val2017.json). Masks are read from PNG files: a folder images and a folder masks with files of the same names.',
+      hint: 'name the file with the boxes (instances_val2017.json), or one in which each annotation has a segmentation.',
     },
   )
 }
@@ -116,20 +148,13 @@ interface Numbering {
  * from contiguous classes number COCO's 1 to 90. What nothing is annotated with needs no number.
  */
 async function numbering(
-  { annotations, categories }: CocoFile,
-  { name, findClasses }: { readonly name: string; readonly findClasses: FindClasses | undefined },
+  all: readonly Category[],
+  {
+    name,
+    used,
+    findClasses,
+  }: { readonly name: string; readonly used: ReadonlySet<unknown>; readonly findClasses: FindClasses | undefined },
 ): Promise<Numbering> {
-  const all = (Array.isArray(categories) ? (categories as readonly JsonObject[]) : [])
-    .filter((each) => typeof each?.id === 'number')
-    .map((each) => ({ id: each.id as number, name: String(each.name ?? each.id) }))
-    .sort((a, b) => a.id - b.id)
-  const used = new Set(annotations.map((each) => each.category_id))
-  const ids = new Set<unknown>(all.map(({ id }) => id))
-  const stray = [...used].find((id) => !ids.has(id))
-  if (stray !== undefined)
-    throw new PareError(`${name}: a box is of category ${JSON.stringify(stray)}, which 'categories' does not list.`, {
-      hint: 'correct the file.',
-    })
   const classes = await findClasses?.()
   const order = all.map(({ id }) => id)
   const byOrder = new Map(order.map((id, i) => [id, i]))
@@ -139,6 +164,21 @@ async function numbering(
   const strange = unknown.filter(({ id }) => used.has(id)).map((each) => each.name)
   if (strange.length > 0) throw strangeCategories(strange, { name, classes: own, order })
   return { numberOf, notes: [`categories of ${name} are classes by their names (${own.from})`] }
+}
+
+/** In the order of their ids. Throws PareError where an annotation has another. */
+function categoriesOf({ annotations, categories }: CocoFile, name: string): readonly Category[] {
+  const all = (Array.isArray(categories) ? (categories as readonly JsonObject[]) : [])
+    .filter((each) => typeof each?.id === 'number')
+    .map((each) => ({ id: each.id as number, name: String(each.name ?? each.id) }))
+    .sort((a, b) => a.id - b.id)
+  const ids = new Set<unknown>(all.map(({ id }) => id))
+  const stray = annotations.map((each) => each.category_id).find((id) => !ids.has(id))
+  if (stray !== undefined || annotations.some((each) => each.category_id === undefined))
+    throw new PareError(`${name}: a box is of category ${JSON.stringify(stray)}, which 'categories' does not list.`, {
+      hint: 'correct the file.',
+    })
+  return all
 }
 
 function withoutNames({

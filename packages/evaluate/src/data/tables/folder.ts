@@ -4,7 +4,9 @@ import { PareError } from '@pare/onnx'
 import { IMAGE_FILE, SOUND_FILE } from '../file-kinds.js'
 import { type FindClasses, listed } from '../labels/labels.js'
 import type { Boundary } from '../rows/inside.js'
+import { refuseSets, tablesAmong } from './chained.js'
 import type { Row, Table } from './table.js'
+import { openVocFolder } from './voc-folder.js'
 import { yoloTable } from './yolo.js'
 
 /** What lists the files of a folder, as `datasets` and Roboflow have it. */
@@ -13,7 +15,7 @@ const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet', '_annotatio
 const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'test', 'testing']
 
 /** Images and sounds in formats that are not read. */
-const OTHER_FORMATS = /\.(gif|bmp|tiff?|heic|heif|avif|jfif|jp2|ppm|pgm|mp3|flac|ogg|opus|m4a|aiff?)$/i
+const OTHER_FORMATS = /\.(heic|heif|avif|jfif|jp2|ppm|pgm|mp3|flac|ogg|opus|m4a|aiff?)$/i
 /** Folders that belong together file by file, as those of masks do, and no classes. */
 const PARTNERS = /^(masks?|labels?|labels?_?ids|annotations?|segmentation(class|s)?|seg|gt|ground_?truth|targets?)$/i
 const IMAGES = /^(images?|imgs?|jpegimages|inputs?|rgb)$/i
@@ -28,33 +30,34 @@ export type FolderContent =
 export interface FolderOptions {
   readonly findClasses: FindClasses
   readonly boundary: Boundary
+  /** Whether labels are boxes; false: they are none. Default: nobody asks for labels */
+  readonly boxLabels?: boolean | undefined
 }
 
 /** What a folder is read as. Throws PareError for one that holds no data. */
 export async function contentOf(folder: string): Promise<FolderContent> {
-  const entries = await readdir(folder, { withFileTypes: true })
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => isShown(name))
   const files = entries
     .filter((entry) => !entry.isDirectory())
     .map(({ name }) => name)
-    .filter(isShown)
     .sort()
   const list = LISTS.find((name) => files.includes(name))
   if (list !== undefined) return { kind: 'list', path: join(folder, list) }
-  const tables = files.filter((name) => ['.parquet', '.arrow'].includes(extname(name).toLowerCase()))
-  if (tables.length > 0) {
-    const sets = [...new Set(tables.map((name) => name.replace(/-\d+-of-\d+(?=\.)/, '')))]
-    if (sets.length > 1)
-      throw new PareError(`${folder}: tables of several data sets: ${listed(sets)}.`, { hint: 'name the file of one.' })
-    return { kind: 'tables', paths: tables.map((name) => join(folder, name)) }
-  }
-  return { kind: 'files' }
+  const isApart = files.length < entries.length || files.some(isData)
+  const tables = tablesAmong(files, isApart)
+  if (tables.length === 0) return { kind: 'files' }
+  refuseSets(folder, tables)
+  return { kind: 'tables', paths: tables.map((name) => join(folder, name)) }
 }
 
 /**
  * A folder with a folder for each class: the label is the number of the class. Classes are those that are known by name, else the folders in the order of
  * their names, as ImageFolder of torchvision and load_files of scikit-learn have it. Files without a folder have no label.
  */
-export async function openClassFolder(folder: string, { findClasses, boundary }: FolderOptions): Promise<Table> {
+export async function openClassFolder(folder: string, options: FolderOptions): Promise<Table> {
+  const voc = await openVocFolder(folder, options)
+  if (voc !== undefined) return voc
+  const { findClasses, boundary } = options
   const shown = basename(folder)
   const boxes = (images: readonly string[]) => yoloTable({ name: shown, folder, findClasses, boundary }, images)
   const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => isShown(name))
@@ -206,7 +209,7 @@ function formatsOf(files: readonly string[]): string {
 
 function unpaired(folder: string, names: readonly string[]): PareError {
   return new PareError(`${folder}: its folders belong together file by file, and are no classes: ${listed(names)}.`, {
-    hint: 'expected one folder images and one folder masks, with PNG files of the same names; of boxes, annotations of COCO, label files of YOLO or a .jsonl with a line for each image: its path as image, boxes and labels.',
+    hint: 'expected one folder images and one folder masks, with PNG files of the same names; of boxes, annotations of COCO or Pascal VOC, label files of YOLO or a .jsonl with a line for each image: its path as image, boxes and labels.',
   })
 }
 
@@ -221,7 +224,7 @@ function emptyFolder(
     })
   }
   return new PareError(`${folder}: no data in the folder; it holds ${content}.`, {
-    hint: `expected a folder for each class with images (.png, .jpg, .webp) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
+    hint: `expected a folder for each class with images (.png, .jpg, .webp, .tif, .bmp, .gif) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
   })
 }
 
@@ -231,17 +234,4 @@ function isShown(name: string): boolean {
 
 function isData(path: string): boolean {
   return (IMAGE_FILE.test(path) || SOUND_FILE.test(path)) && !path.split(/[\\/]/).some((part) => part.startsWith('.'))
-}
-
-/** Tables that follow each other, as one. */
-export function chained(name: string, tables: readonly Table[]): Table {
-  const [head] = tables as [Table]
-  const rows = tables.reduce((sum, table) => sum + (table.rows ?? Number.NaN), 0)
-  return {
-    ...{ name, folder: head.folder, bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0) },
-    ...(Number.isFinite(rows) && { rows }),
-    async *read() {
-      for (const table of tables) yield* table.read()
-    },
-  }
 }

@@ -1,3 +1,5 @@
+import type { Size } from '../images/image-steps.js'
+import type { NumberedMask } from '../images/masks.js'
 import type { FindClasses } from '../labels/labels.js'
 import type { Boundary } from '../rows/inside.js'
 
@@ -16,13 +18,20 @@ export interface Table {
   /** For people: how classes are numbered, what is left out. */
   readonly notes?: readonly string[]
   /** What belongs to a row instead of a label. Default: a label, or nothing */
-  readonly holds?: 'boxes'
+  readonly holds?: AnnotationKind
   /** Further files that say what the rows mean, from the folder. Default: none */
   readonly beside?: readonly string[]
   read(): AsyncIterable<Row>
+  /** The names of classes of boxes, where annotations have no numbers, in the order of the alphabet: of the first so many rows. */
+  classNames?(rows: number): Promise<readonly string[]>
   /** Of a row whose boxes lie in a file of their own: `bbox` and `category_id`. `readFile` reads what a row names. Default: boxes are in the row */
   boxesOf?(row: Row, readFile: (path: string) => Promise<Uint8Array>): Promise<Readonly<Record<string, readonly unknown[]>>>
+  /** Of a row whose mask is drawn: the class of each pixel. `size` is that of its image. Default: masks are files that the row names, or there are none */
+  maskOf?(row: Row, size: Size): NumberedMask
 }
+
+/** What annotations say of images; of 'boxes and masks' what is asked for is read. */
+export type AnnotationKind = 'boxes' | 'masks' | 'boxes and masks'
 
 export interface Row {
   /** For messages: 'val.csv:3'. */
@@ -41,6 +50,8 @@ export interface TableFile {
   readonly findClasses?: FindClasses
   /** What files may be read that the data name. Default: those in the folder */
   readonly boundary?: Boundary
+  /** Whether labels are boxes; false: they are none. Default: nobody asks for labels */
+  readonly boxLabels?: boolean | undefined
 }
 
 /** What pandas calls its numbers of rows in Parquet and Arrow, where rows were chosen or sorted. */

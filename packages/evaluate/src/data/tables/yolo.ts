@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { PareError } from '@pare/onnx'
-import { readWhole } from '../file.js'
+import { missing, readWhole } from '../file.js'
 import { IMAGE_FILE } from '../file-kinds.js'
 import { MOST_SHARE } from '../labels/box-labels.js'
 import { type Category, named, numbersByName, strangeCategories } from '../labels/categories.js'
@@ -132,14 +132,6 @@ async function imagesAt(place: string, target: string): Promise<readonly string[
   const files = (await readdir(target, { recursive: true }).catch(missing)) ?? []
   const images = files.filter((file) => IMAGE_FILE.test(file) && !/(^|[/\\])\./.test(file))
   return images.sort().map((file) => join(place, file))
-}
-
-function missing(error: unknown): undefined {
-  const code = (error as NodeJS.ErrnoException).code
-  const isMissing =
-    code === 'ENOENT' || code === 'ENOTDIR' || (error instanceof PareError && error.message.includes('no such file'))
-  if (!isMissing) throw error
-  return undefined
 }
 
 /** Of each image that has one, by the path of the image. */
