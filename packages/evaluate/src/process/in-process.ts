@@ -9,7 +9,7 @@ const sent = <Value>(value: Value): Value => deserialize(serialize(value)) as Va
 export async function doInProcess<Progress>(
   job: Job & Setup,
   work: NonNullable<ChildOptions['work']>,
-  { signal, onProgress, onPart, onAsk }: ChildOptions<Progress>,
+  { signal, onProgress, onPart }: ChildOptions<Progress>,
 ): Promise<{ result: unknown; peakMemoryBytes: number }> {
   const talk: Talk = async (reply) => {
     const arrived = sent(reply)
@@ -18,8 +18,16 @@ export async function doInProcess<Progress>(
     // Whoever listens has a turn, as between messages.
     await new Promise((resolve) => setImmediate(resolve))
   }
-  const ask: Ask = async <Answer>(outcome: unknown) => sent(await onAsk?.(sent(outcome))) as Answer | undefined
-  const stopped = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
-  const result = await Promise.race([work(sent(job), talk, ask), stopped])
-  return { result: sent(result), peakMemoryBytes: process.memoryUsage.rss() }
+  const ask: Ask = () => Promise.reject(new Error('a job that asks is done by a child'))
+  let abort = () => {}
+  const stopped = new Promise<never>((_, reject) => {
+    abort = () => reject(signal!.reason)
+    signal?.addEventListener('abort', abort)
+  })
+  try {
+    const result = await Promise.race([work(sent(job), talk, ask), stopped])
+    return { result: sent(result), peakMemoryBytes: process.memoryUsage.rss() }
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
 }

@@ -72,10 +72,15 @@ export interface ChildOptions<Progress = EvaluationProgress> extends Setup {
   readonly memoryLimitBytes?: number
   /** The child's entry, for bundles. Default: this package's, which is a bundle itself. */
   readonly child?: URL
-  /** Does the job in this process, without limits: for tests of what jobs come to. One with a loader is a child's all the same. Default: a child does all */
+  /**
+   * Does the job in this process, without limits: for tests of what jobs come to. One with a loader, or one that is ended from outside, is a child's all the
+   * same. Default: a child does all
+   */
   readonly work?: (job: Job & Setup, talk: Talk, ask: Ask) => Promise<unknown>
 }
 
+/** Jobs that hold models open, ask what is next, and go on until they are ended. */
+const LASTING = new Set<Job['kind']>(['relay', 'trials'])
 const HOUR_MS = 3_600_000
 /** Node fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -96,7 +101,7 @@ export async function runChild<Progress = EvaluationProgress>(
   signal?.throwIfAborted()
   const { provider, loader } = options
   const onnxruntime = options.onnxruntime ?? (await provideOnnxRuntime(options))
-  if (options.work !== undefined && loader === undefined && job.kind !== 'other')
+  if (options.work !== undefined && loader === undefined && job.kind !== 'other' && !LASTING.has(job.kind))
     return await doInProcess({ ...job, onnxruntime, ...(provider && { provider }) }, options.work, options)
   const folder = makeTemporaryFolder('child')
   const child = fork(options.child ?? new URL('../../dist/child/child.js', import.meta.url), {
