@@ -1,15 +1,22 @@
 import { deserialize, serialize } from 'node:v8'
-import type { Ask, Talk } from './answer.js'
-import type { ChildOptions, Job, Setup } from './process.js'
+import type { ForwardPart } from '../measure/forward.js'
+import type { Ask, Job, JobFunction, Setup, Talk } from './job.js'
 
 /** As a message to or from a child arrives. */
 const sent = <Value>(value: Value): Value => deserialize(serialize(value)) as Value
 
+/** Whom a job is told of, and what ends the waiting for it. */
+interface Listeners<Progress> {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  readonly onPart?: (part: ForwardPart) => void
+}
+
 /** Does a job in this process, as a child would. The signal ends the waiting, and not the work. */
 export async function doInProcess<Progress>(
   job: Job & Setup,
-  work: NonNullable<ChildOptions['work']>,
-  { signal, onProgress, onPart }: ChildOptions<Progress>,
+  work: JobFunction,
+  { signal, onProgress, onPart }: Listeners<Progress>,
 ): Promise<{ result: unknown; peakMemoryBytes: number }> {
   const talk: Talk = async (reply) => {
     const arrived = sent(reply)
