@@ -4,7 +4,7 @@ import { modelBytes } from '@pare/onnx'
 import { tinyModels } from '@pare/testing'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture } from './testing/folder.js'
-import { pare } from './testing/terminal.js'
+import { pareInProcess as pare } from './testing/terminal.js'
 
 // Decoders as they are exported, two layers with a cache: their masks cover cache and new tokens, and call that size in three ways.
 const DECODERS = Object.entries(tinyModels).filter(([name]) => name.startsWith('decoder'))

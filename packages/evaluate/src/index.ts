@@ -88,9 +88,10 @@ export {
 export { judgeBatch } from './metrics/judged.js'
 export { METRIC_NAMES } from './metrics/metric-names.js'
 export type { ReadingOptions } from './metrics/outcome.js'
-export { type Ask, answerJob, type Talk } from './process/answer.js'
+export { answerJob } from './process/answer.js'
 export { type BatchAxis, batchAxisOf, checkBatchAxis } from './process/batch-axis.js'
-export { type ChildOptions, RunError, runChild, type Setup } from './process/process.js'
+export type { Ask, JobFunction, Setup, Talk } from './process/job.js'
+export { type ChildOptions, RunError, runChild } from './process/process.js'
 export { PROVIDERS, type Provider } from './process/providers.js'
 export type {
   EvaluateRequest,

@@ -1,8 +1,7 @@
 import type { RelayQuestion } from './measure/relay/open-relay.js'
 import type { SegmentRequest } from './measure/relay/relay.js'
 import type { Round } from './measure/trials/trials.js'
-import type { Ask, Talk } from './process/answer.js'
-import type { Job, Setup } from './process/process.js'
+import type { Ask, Job, Setup, Talk } from './process/job.js'
 import type { EvaluationProgress } from './process/request.js'
 import { loadRuntime, openSession } from './process/runtime.js'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Backend } from '@pare/core/backends'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 import { onDevice } from './device.js'
 
 // SwiftShader comes with Debian's chromium. Vulkan finds a driver by this variable.

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../options/commands.js'
 import { EXIT, EXIT_CODES } from '../terminal/exit.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 import { GLOSSARY } from './glossary.js'
 import { TOPIC_NAMES, topicsOf } from './topics.js'
 

@@ -6,7 +6,7 @@ import { parseText, writeModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import { TINY_WHISPER, TINY_WORDS, toneWav, writeTinyWhisper } from '@pare/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 import { writeRows, writeTinyEncoderFolder } from './tiny-encoder.test.support.js'
 
 const TONES = Array.from({ length: 16 }, (_, i) => 200 + 430 * i)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TINY_WORDS, writeTinyFolder } from '@pare/testing'
 import { expect, test } from 'vitest'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 import { writeRows } from './tiny-encoder.test.support.js'
 
 const PROMPTS = ['one two', 'three four five', 'six', 'seven eight nine one']

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { writeModel } from '@pare/onnx'
 import { tinyModels, writeTinyFolder } from '@pare/testing'
 import { expect, test } from 'vitest'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 /** What transformers.js writes behind prompts, greedily, up to the token that ends a text. */
 async function written(folder: string, prompts: readonly string[], count: number): Promise<string[]> {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { openModel } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 describe('structures that cut', () => {
   it('removes half of the neurons of a network, proved, and replays to the same bytes', async () => {

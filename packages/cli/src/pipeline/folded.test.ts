@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Model, modelBytes, openModel, parseText, readAll, type TextValues, valuesOf, writeModel } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { readPlan } from '../files/plan-files.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 /** Three features, one for each class; the third has the smallest weight, so it goes first, and with it all 9 of 209 samples of class 2. */
 async function minorityFolder() {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 const wave = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i + 1))
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { editTensor, openModel, readAll, withTensors, writeModel } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 const hashOf = async (path: string) =>
   createHash('sha256')

@@ -5,7 +5,7 @@ import { modelBytes, openModel, parseText, readAll } from '@pare/onnx'
 import { tinyModels } from '@pare/testing'
 import { describe, expect, it } from 'vitest'
 import { fixture } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 

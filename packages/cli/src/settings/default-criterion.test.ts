@@ -7,7 +7,7 @@ import { layer } from '@pare/structure-layer'
 import { neuron } from '@pare/structure-neuron'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from '../testing/folder.js'
-import { pare } from '../testing/terminal.js'
+import { pareInProcess as pare } from '../testing/terminal.js'
 import { defaultCriterion } from './default-criterion.js'
 
 describe('the criterion of a step that names none', () => {

@@ -2,13 +2,7 @@ import { rmSync } from 'node:fs'
 import { PareError } from '@pare/onnx'
 import { UntrustedError } from '../data/rows/inside.js'
 import { ownFolder } from './environment.js'
-import type { Reply } from './process.js'
-
-/** How a child tells whoever started it what it does. */
-export type Talk = (reply: Reply) => Promise<void>
-
-/** How a child asks whoever started it what to do next, with what came out so far. Undefined: nothing more */
-export type Ask = <Answer>(outcome: unknown) => Promise<Answer | undefined>
+import type { Ask, Reply, Talk } from './job.js'
 
 /**
  * The entry of a child process that `runChild` starts: one job comes in, progress and one result or failure go out. What `work` gives is the result,

@@ -5,54 +5,12 @@ import { totalmem } from 'node:os'
 import { makeTemporaryFolder, PareError } from '@pare/onnx'
 import { provideOnnxRuntime } from '@pare/onnxruntime'
 import pidusage from 'pidusage'
-import type { YieldRequest } from '../data/module.js'
 import { UntrustedError } from '../data/rows/inside.js'
-import type { CompareRequest } from '../measure/compare.js'
-import type { ConstantsRequest } from '../measure/constants.js'
-import type { ForwardPart, ForwardRequest } from '../measure/forward.js'
-import type { LatencyRequest } from '../measure/latency/latency.js'
-import type { LookRequest } from '../measure/look.js'
-import type { RelayRequest } from '../measure/relay/relay.js'
-import type { RenamedRequest } from '../measure/renamed.js'
-import type { TrialRequest } from '../measure/trials/trials.js'
-import type { Ask, Talk } from './answer.js'
+import type { ForwardPart } from '../measure/forward.js'
 import { scrubEnvironment, temporaryIn } from './environment.js'
 import { doInProcess } from './in-process.js'
-import type { Provider } from './provider.js'
-import type { EvaluateRequest, EvaluationProgress } from './request.js'
-
-/** What the child is to do. */
-export type Job =
-  | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
-  | { readonly kind: 'describe'; readonly model: string }
-  | { readonly kind: 'look'; readonly request: LookRequest }
-  | { readonly kind: 'compare'; readonly request: CompareRequest }
-  | { readonly kind: 'renamed'; readonly request: RenamedRequest }
-  | { readonly kind: 'latency'; readonly request: LatencyRequest }
-  | { readonly kind: 'forward'; readonly request: ForwardRequest }
-  | { readonly kind: 'relay'; readonly request: RelayRequest }
-  | { readonly kind: 'trials'; readonly request: TrialRequest }
-  | { readonly kind: 'constants'; readonly request: ConstantsRequest }
-  | { readonly kind: 'digest'; readonly request: YieldRequest }
-
-/** What the child does it with. */
-export interface Setup {
-  /** Absolute path of an onnxruntime-node package. Default: the one that the project has, else one that is fetched once on this machine. */
-  readonly onnxruntime?: string
-  /** Where ONNX Runtime computes. Default: 'cpu' */
-  readonly provider?: Provider
-  /** URL of a module imported first, which lets Node import TypeScript data modules: import.meta.resolve('jiti/register'). */
-  readonly loader?: string
-}
-
-/** What the child says. */
-export type Reply =
-  | { readonly kind: 'progress'; readonly progress: unknown }
-  | { readonly kind: 'part'; readonly part: ForwardPart }
-  | { readonly kind: 'ask'; readonly outcome: unknown }
-  | { readonly kind: 'result'; readonly result: unknown }
-  | { readonly kind: 'failure'; readonly message: string; readonly hint: string | undefined; readonly untrusted: boolean }
-  | { readonly kind: 'bug'; readonly stack: string }
+import type { Job, JobFunction, Reply, Setup } from './job.js'
+import type { EvaluationProgress } from './request.js'
 
 export interface ChildOptions<Progress = EvaluationProgress> extends Setup {
   readonly onProgress?: (progress: Progress) => void
@@ -72,10 +30,15 @@ export interface ChildOptions<Progress = EvaluationProgress> extends Setup {
   readonly memoryLimitBytes?: number
   /** The child's entry, for bundles. Default: this package's, which is a bundle itself. */
   readonly child?: URL
-  /** Does the job in this process, without limits: for tests of what jobs come to. One with a loader is a child's all the same. Default: a child does all */
-  readonly work?: (job: Job & Setup, talk: Talk, ask: Ask) => Promise<unknown>
+  /**
+   * Does the job in this process, without limits: for tests of what jobs come to. One with a loader, or one that is ended from outside, is a child's all the
+   * same. Default: a child does all
+   */
+  readonly work?: JobFunction
 }
 
+/** Jobs that hold models open, ask what is next, and go on until they are ended. */
+const LASTING = new Set<Job['kind']>(['relay', 'trials'])
 const HOUR_MS = 3_600_000
 /** Node fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -96,7 +59,7 @@ export async function runChild<Progress = EvaluationProgress>(
   signal?.throwIfAborted()
   const { provider, loader } = options
   const onnxruntime = options.onnxruntime ?? (await provideOnnxRuntime(options))
-  if (options.work !== undefined && loader === undefined && job.kind !== 'other')
+  if (options.work !== undefined && loader === undefined && job.kind !== 'other' && !LASTING.has(job.kind))
     return await doInProcess({ ...job, onnxruntime, ...(provider && { provider }) }, options.work, options)
   const folder = makeTemporaryFolder('child')
   const child = fork(options.child ?? new URL('../../dist/child/child.js', import.meta.url), {

@@ -6,7 +6,7 @@ import { editGraph, editModel, editTensor, type Model, makePayload, openModel, r
 import { writeTinyFolder } from '@pare/testing'
 import type { Tensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
-import { pare } from '../../testing/terminal.js'
+import { pareInProcess as pare } from '../../testing/terminal.js'
 import { tinyPair } from './tiny-pair.test.support.js'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { fixture } from '../../testing/folder.js'
-import { pare } from '../../testing/terminal.js'
+import { pareInProcess as pare } from '../../testing/terminal.js'
 import { keptForChoices } from './removed-units.js'
 
 /** Two layers of 16 weights: those of the second are a thousand times as large. */

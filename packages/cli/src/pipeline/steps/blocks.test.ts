@@ -5,7 +5,7 @@ import { modelBytes, parseText, writeWhole } from '@pare/onnx'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture } from '../../testing/folder.js'
-import { pare } from '../../testing/terminal.js'
+import { pareInProcess as pare } from '../../testing/terminal.js'
 
 /** The same numbers each time, about normal: sums of four uniform ones. */
 function normals(count: number, seed: number): number[] {

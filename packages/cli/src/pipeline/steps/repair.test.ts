@@ -4,7 +4,7 @@ import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { recoverOf } from '../../settings/recover.js'
 import { type Folder, fixture, TEST_MODELS } from '../../testing/folder.js'
-import { pare } from '../../testing/terminal.js'
+import { pareInProcess as pare } from '../../testing/terminal.js'
 import { describeRepair } from './repair.js'
 
 /** The MLP on digits, val.npz, and beside them calibrate.npz. */

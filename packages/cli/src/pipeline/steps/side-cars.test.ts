@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { writeTinyFolder } from '@pare/testing'
 import { describe, expect, it } from 'vitest'
 import type { SizeChange } from '../../folder/changes.js'
-import { pare } from '../../testing/terminal.js'
+import { pareInProcess as pare } from '../../testing/terminal.js'
 import { disagreements } from './side-cars.js'
 
 function outcome(sizes: readonly (readonly [fact: SizeChange['fact'], before: number, after: number])[]) {

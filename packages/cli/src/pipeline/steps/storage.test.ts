@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { openModel, readAll } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture } from '../../testing/folder.js'
-import { pare } from '../../testing/terminal.js'
+import { pareInProcess as pare } from '../../testing/terminal.js'
 
 async function prune(folder: Folder, model: string, options: readonly string[]) {
   const { exitCode, stdout, stderr } = await pare(['prune', model, ...options], { cwd: folder.path })
