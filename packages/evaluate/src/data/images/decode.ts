@@ -3,13 +3,7 @@ import { decodeBmp } from './formats/bmp.js'
 import { decodeGif } from './formats/gif.js'
 import { decodeTiff } from './formats/tiff.js'
 import { type ImageHeader, type ImageKind, imageKind, readImageHeader } from './header.js'
-
-/** u8[height, width, 4]: red, green, blue, alpha. */
-export interface Pixels {
-  readonly width: number
-  readonly height: number
-  readonly data: Uint8Array | Uint8ClampedArray
-}
+import type { Pixels } from './pixels.js'
 
 /** No image has more: a small file may unpack to gigabytes. */
 const MOST_PIXELS = 2 ** 26

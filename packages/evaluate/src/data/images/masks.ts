@@ -1,17 +1,13 @@
 import { crc32 } from 'node:zlib'
 import { PareError } from '@pare/onnx'
 import type { NdArray } from '../ndarray.js'
-import { decoded, decodeImage, imageHeader, type Pixels } from './decode.js'
+import { decoded, decodeImage, imageHeader } from './decode.js'
 import { decodeBmp } from './formats/bmp.js'
 import { decodeGif } from './formats/gif.js'
 import { decodeTiffMask } from './formats/tiff.js'
 import type { Size } from './image-steps.js'
+import type { ClassMask, Pixels } from './pixels.js'
 import type { Placement } from './placement.js'
-
-/** The class of each pixel, u8[height, width]. */
-export interface ClassMask extends Size {
-  readonly data: Uint8Array
-}
 
 /** A mask that is drawn, and whether its classes have the numbers of the model. */
 export interface NumberedMask extends ClassMask {

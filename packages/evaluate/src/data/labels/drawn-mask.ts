@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import type { Size } from '../images/image-steps.js'
-import type { ClassMask } from '../images/masks.js'
+import type { ClassMask } from '../images/pixels.js'
 import { boundarySteps, polygonRuns } from './polygons.js'
 import { type PixelRun, runsOf } from './run-lengths.js'
 

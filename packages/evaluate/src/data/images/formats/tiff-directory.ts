@@ -83,3 +83,14 @@ export function tiffDirectory(bytes: Uint8Array, where: string): TiffDirectory {
     hasMorePages: u32(first + 2 + 12 * count) !== 0,
   }
 }
+
+/** What the samples of a page are. */
+export interface TiffForm {
+  readonly kind: 'white' | 'grey' | 'colours' | 'palette'
+  /** Of a sample. */
+  readonly bits: 1 | 2 | 4 | 8 | 16
+  /** How many samples a pixel has, with those that are no colours. */
+  readonly samples: number
+  /** What the fourth sample of colours is: how opaque they are, and whether they were multiplied by it. Default: nothing that is known */
+  readonly alpha?: 'plain' | 'multiplied'
+}

@@ -1,8 +1,7 @@
 import { inflateSync } from 'node:zlib'
 import { PareError } from '@pare/onnx'
 import { unpackLzw } from './lzw.js'
-import type { TiffForm } from './tiff.js'
-import type { TiffDirectory } from './tiff-directory.js'
+import type { TiffDirectory, TiffForm } from './tiff-directory.js'
 
 /** A strip of rows, or a tile, of all samples or of one. */
 interface TiffSegment {

@@ -1,19 +1,7 @@
 import { PareError, present } from '@pare/onnx'
-import type { Pixels } from '../decode.js'
-import type { ClassMask } from '../masks.js'
-import { type TiffDirectory, type TiffTag, tiffDirectory } from './tiff-directory.js'
+import type { ClassMask, Pixels } from '../pixels.js'
+import { type TiffDirectory, type TiffForm, type TiffTag, tiffDirectory } from './tiff-directory.js'
 import { segmentReader } from './tiff-segments.js'
-
-/** What the samples of a page are. */
-export interface TiffForm {
-  readonly kind: 'white' | 'grey' | 'colours' | 'palette'
-  /** Of a sample. */
-  readonly bits: 1 | 2 | 4 | 8 | 16
-  /** How many samples a pixel has, with those that are no colours. */
-  readonly samples: number
-  /** What the fourth sample of colours is: how opaque they are, and whether they were multiplied by it. Default: nothing that is known */
-  readonly alpha?: 'plain' | 'multiplied'
-}
 
 const KINDS = ['white', 'grey', 'colours', 'palette'] as const
 const OTHER_KINDS: Readonly<Record<number, string>> = {
