@@ -3,8 +3,7 @@ import { basename, dirname } from 'node:path'
 import { IMAGE_FILE, SOUND_FILE } from './file-kinds.js'
 import { tableOpener } from './formats.js'
 import { contentOf, openClassFolder } from './tables/folder.js'
-import type { Table } from './tables/table.js'
-import { LABEL_FILE } from './tables/yolo.js'
+import { LABEL_FILE, type Table } from './tables/table.js'
 
 /** As strangers' data are read: what lies elsewhere is not hashed anyway. */
 const boundaryOf = (folder: string) => ({ trusted: false, root: folder })

@@ -51,7 +51,7 @@ function dataOptions(request: EvaluateRequest, model: Session): DataOptions {
   return {
     inputs: model.inputs,
     trusted: request.trusted ?? false,
-    models: [request.reference, request.model].filter((path) => path !== undefined),
+    models: [request.reference, request.model, request.origin].filter((path) => path !== undefined),
     ...present({ label: request.label, text: request.text }),
     ...present({ group: request.group, slices: request.slices, id: request.id, classes: request.classes }),
     ...present({ mixture: request.mixture }),

@@ -21,6 +21,8 @@ export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   readonly referenceEncoder?: string
   /** Path of a reference model, run over the same samples: metrics such as 'agreement' compare with it, and it is measured too. */
   readonly reference?: string
+  /** Path of the model that this one was made of, beside which files may lie that say how data are read. Default: they lie beside the model or its reference */
+  readonly origin?: string
   /** Path of the evaluation data, see `openData`. */
   readonly data: string
   /** Files of which samples are mixed: the data are then the first of them. Default: the data alone */

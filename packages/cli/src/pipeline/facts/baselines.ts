@@ -71,7 +71,7 @@ export async function measureBaselines(
     })()
     const compared = { model: file, reference: path }
     const own = besideOriginal(evaluation)
-    const request = own.comparing.length > 0 ? pairRequest(own, compared) : requestOf(own, file)
+    const request = { ...(own.comparing.length > 0 ? pairRequest(own, compared) : requestOf(own, file)), origin: path }
     const scores = await measure(request, evaluation.limits, { ...work, label })
     const zippedBytes = await zippedSize(file, work.signal)
     const { relative, interval } = await briefLatency(path, file, { ...work, label })

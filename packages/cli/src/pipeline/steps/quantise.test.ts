@@ -4,6 +4,8 @@ import { parseText, writeModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from '../../testing/folder.js'
+import { taskFolder } from '../../testing/tasks/folder.js'
+import { TASKS } from '../../testing/tasks/tasks.js'
 import { pareInProcess as pare } from '../../testing/terminal.js'
 import { chosenBaselines } from '../facts/baselines.js'
 import { wholeOf } from './quantise.js'
@@ -215,6 +217,15 @@ describe('pare run --baselines', () => {
     expect(shown.stdout).toMatch(
       / {2}unpruned in int8: accuracy [\d.]+ \(drop [−\d.]+ to [−\d.]+\), [\d.]+.kB zipped, [\d.]+ of the time of a run\n/,
     )
+  })
+
+  it('reads data as the files beside the model say, which is not where the model in fewer bits lies', async () => {
+    await using folder = await taskFolder(TASKS.find(({ name }) => name === 'Images in a folder for each class')!)
+    const argv = ['run', 'model.onnx', '--data', 'val', '--sparsity', '0.3', '--json']
+    const { exitCode, json } = await pare(argv, { cwd: folder.path, baselines: true })
+    const [model] = (json() as unknown as RunResults).models
+    expect([exitCode, model!.reasons]).toEqual([0, []])
+    expect(model!.baselines!.map(({ metrics }) => metrics.accuracy! > 0.8)).toEqual([true, true])
   })
 
   it('measures int8 and int4 unasked where that takes seconds, and nothing where it is said not to', async () => {

@@ -8,7 +8,7 @@ import { labelNameOf } from '../match.js'
 import type { ModelValue } from '../model-value.js'
 import type { DataArray } from '../ndarray.js'
 import { cellReader } from '../tables/cells.js'
-import { PANDAS_INDEX, type Row, SMALL_BYTES, type Table } from '../tables/table.js'
+import { LABEL_FILE, PANDAS_INDEX, type Row, SMALL_BYTES, type Table } from '../tables/table.js'
 import { isTextRow, textReader } from '../text/text-rows.js'
 import { cellOf } from './columns.js'
 import { type FileArrays, type FileColumn, fileBytes, fileReader, maskReader } from './files.js'
@@ -104,7 +104,7 @@ async function plainReader(
       ...present({ placement: images.length === 1 ? image?.placement : undefined }),
     }
   }
-  const boxed = options.boxLabels === true ? BOX_ARRAYS.filter((name) => name in first.values) : []
+  const boxed = options.boxLabels === true ? [...BOX_ARRAYS, LABEL_FILE].filter((name) => name in first.values) : []
   return {
     used: [...used, ...boxed, ...(numbers?.used ?? [])],
     read: readRow,

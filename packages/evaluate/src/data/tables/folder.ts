@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { PareError } from '@pare/onnx'
 import { IMAGE_FILE, SOUND_FILE } from '../file-kinds.js'
 import { type FindClasses, listed } from '../labels/labels.js'
@@ -223,8 +223,11 @@ function emptyFolder(
       hint: 'write images as PNG, JPEG or WebP (mogrify -format png FILES), and sounds as WAV (ffmpeg -i FILE sound.wav).',
     })
   }
+  const isAnnotations = names.some((name) => /\.xml$/i.test(name))
   return new PareError(`${folder}: no data in the folder; it holds ${content}.`, {
-    hint: `expected a folder for each class with images (.png, .jpg, .webp, .tif, .bmp, .gif) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
+    hint: isAnnotations
+      ? `of annotations of Pascal VOC name the folder that holds their images, too: ${dirname(folder)}`
+      : `expected a folder for each class with images (.png, .jpg, .webp, .tif, .bmp, .gif) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
   })
 }
 

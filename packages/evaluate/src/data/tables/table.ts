@@ -54,6 +54,9 @@ export interface TableFile {
   readonly boxLabels?: boolean | undefined
 }
 
+/** The column with the path of a file that says what is on an image, null where nothing is. */
+export const LABEL_FILE = 'label_file'
+
 /** What pandas calls its numbers of rows in Parquet and Arrow, where rows were chosen or sorted. */
 export const PANDAS_INDEX = /^__index_level_\d+__$/
 

@@ -5,9 +5,8 @@ import { named, numberFinder } from '../labels/categories.js'
 import { type FindClasses, listed, unnumberedNames } from '../labels/labels.js'
 import { type Boundary, insideOf } from '../rows/inside.js'
 import { utf8 } from '../utf8.js'
-import type { Row, Table } from './table.js'
+import { LABEL_FILE, type Row, type Table } from './table.js'
 import { parseXml, type XmlElement } from './xml.js'
-import { LABEL_FILE } from './yolo.js'
 
 const MOST_BYTES = 2 ** 22
 

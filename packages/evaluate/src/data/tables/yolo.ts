@@ -8,10 +8,7 @@ import { type Category, named, numbersByName, strangeCategories } from '../label
 import { type FindClasses, listed } from '../labels/labels.js'
 import { type Boundary, insideOf, UntrustedError } from '../rows/inside.js'
 import { utf8 } from '../utf8.js'
-import type { Table, TableFile } from './table.js'
-
-/** The column with the path of a label file, null where nothing is on the image. */
-export const LABEL_FILE = 'label_file'
+import { LABEL_FILE, type Table, type TableFile } from './table.js'
 
 /** Files with the names of classes, in the folder of the images or above it. */
 const NAMES = ['data.yaml', 'data.yml', 'dataset.yaml', 'dataset.yml', 'classes.txt', 'obj.names']
