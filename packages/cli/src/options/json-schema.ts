@@ -16,6 +16,7 @@ export function configJsonSchema(plugins: readonly DescribedPlugin[]): unknown {
   const schema = z.toJSONSchema(configSchema, {
     target: 'draft-7',
     io: 'input',
+    reused: 'ref',
     override: ({ zodSchema, jsonSchema }) => {
       const kind = PLUGIN_KINDS.get(zodSchema)
       if (kind !== undefined) jsonSchema.anyOf = pluginForms(kind, plugins)
