@@ -105,7 +105,7 @@ export const IMAGE_TARGETS = {
       'xmin',
       '1e999',
     ],
-    run: async (bytes) => `${(await parseAnnotation(utf8(bytes, 'a.xml'), 'a.xml')).length > 0}`,
+    run: async (bytes) => `${(await parseAnnotation(utf8(bytes, 'a.xml'), 'a.xml')).objects.length > 0}`,
   },
   image: {
     begin: () => [PNG, JPEG],

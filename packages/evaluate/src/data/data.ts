@@ -33,7 +33,7 @@ const UNREAD = ['.xml', '.html', '.svg']
 /**
  * Opens evaluation, calibration or training data for a model.
  * 1. `.npz`: arrays [samples, …] by name. 2. `.npy`: the array of a model's only input. 3. Tables (`.csv`, `.tsv`, `.jsonl`, `.parquet`, `.arrow`): a sample each row, of
- * numbers, of images and sounds that it holds or names, or of text. 4. A folder: one folder of images or sounds for each class, a list in metadata.csv, or tables.
+ * numbers, of images and sounds that it holds or names, or of text. 4. A folder: one folder of images or sounds for each class, images with masks or annotations, a list in metadata.csv, or tables.
  * 5. With `text`, `.txt`, `.md` and any other file in UTF-8: a document for a language model.
  * 6. `.js`, `.mjs`, `.ts`: a module whose default export is an iterable of Samples, or a function that returns one.
  * 7. With `mixture`, samples of several of these.

@@ -91,7 +91,10 @@ async function plainReader(
       const own = open.filter(({ name }) => row.values[name] !== undefined)
       const sample = Object.fromEntries(own.map(({ name }) => [name, row.values[name]]))
       const labels = label in row.values && readMask === undefined ? { [label]: labelValue(row.values[label]) } : {}
-      const boxes = options.boxLabels === true ? await boxesIn(row, { table, boundary: options.boundary }) : {}
+      const boxes =
+        options.boxLabels === true
+          ? await boxesIn(row, { table, boundary: options.boundary, image: images.length === 1 ? images[0] : undefined })
+          : {}
       for (const name of Object.keys(boxes).filter((each) => boxes[each]?.length === 0)) arrays.set(name, emptyBoxes(name))
       const values = Object.entries({ ...sample, ...labels, ...boxes }).filter(([name]) => !arrays.has(name))
       for (const [name, array] of arraysOf(Object.fromEntries(values) as Sample, row.where)) arrays.set(name, array)
@@ -142,11 +145,14 @@ function cellText(value: unknown): string {
 /** Lists of boxes and what is said of each. */
 async function boxesIn(
   row: Row,
-  { table, boundary }: { readonly table: Table; readonly boundary: Boundary },
+  { table, boundary, image }: { readonly table: Table; readonly boundary: Boundary; readonly image: FileArrays | undefined },
 ): Promise<Readonly<Record<string, readonly unknown[]>>> {
   const { values, where } = row
   if (table.boxesOf !== undefined)
-    return await table.boxesOf(row, (path) => fileBytes(path, { table, boundary, shown: `${where}: ${path}` }))
+    return await table.boxesOf(row, {
+      readFile: (path) => fileBytes(path, { table, boundary, shown: `${where}: ${path}` }),
+      ...present({ size: image?.placement?.from }),
+    })
   const own = BOX_ARRAYS.flatMap((name) =>
     Array.isArray(values[name]) ? [[name, values[name] as readonly unknown[]] as const] : [],
   )

@@ -105,7 +105,7 @@ function contentOf(
   throw new PareError(
     `${name}: of COCO's annotations ${boxLabels === true ? 'boxes' : 'boxes and outlines'} are read, and one has ${content === undefined ? 'none' : `'${content}' and none`}.`,
     {
-      hint: 'name the file with the boxes (instances_val2017.json), or one in which each annotation has a segmentation.',
+      hint: `name the file with the boxes (instances_val2017.json)${boxLabels === true ? '' : ', or one in which each annotation has a segmentation'}.`,
     },
   )
 }

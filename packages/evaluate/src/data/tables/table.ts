@@ -24,10 +24,17 @@ export interface Table {
   read(): AsyncIterable<Row>
   /** The names of classes of boxes, where annotations have no numbers, in the order of the alphabet: of the first so many rows. */
   classNames?(rows: number): Promise<readonly string[]>
-  /** Of a row whose boxes lie in a file of their own: `bbox` and `category_id`. `readFile` reads what a row names. Default: boxes are in the row */
-  boxesOf?(row: Row, readFile: (path: string) => Promise<Uint8Array>): Promise<Readonly<Record<string, readonly unknown[]>>>
+  /** Of a row whose boxes lie in a file of their own: `bbox` and `category_id`. Default: boxes are in the row */
+  boxesOf?(row: Row, image: ImageOfBoxes): Promise<Readonly<Record<string, readonly unknown[]>>>
   /** Of a row whose mask is drawn: the class of each pixel. `size` is that of its image. Default: masks are files that the row names, or there are none */
   maskOf?(row: Row, size: Size): NumberedMask
+}
+
+export interface ImageOfBoxes {
+  /** Of the image, where the row has one. */
+  readonly size?: Size
+  /** Reads a file that the row names. */
+  readFile(path: string): Promise<Uint8Array>
 }
 
 /** What annotations say of images; of 'boxes and masks' what is asked for is read. */

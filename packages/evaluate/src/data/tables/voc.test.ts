@@ -84,7 +84,7 @@ describe('annotations of Pascal VOC', () => {
 
   it('of PASCAL itself count pixels from 1, those of others are corners', async () => {
     const own = (source: string) => `<annotation><source>${source}</source>${object('dog', [1, 1, 10, 20])}</annotation>`
-    const box = async (source: string) => (await parseAnnotation(own(source), 'a.xml'))[0]!.box
+    const box = async (source: string) => (await parseAnnotation(own(source), 'a.xml')).objects[0]!.box
     // Pixels 1 to 10 and 1 to 20: 10 × 20 of them, from the corner 0, 0.
     for (const source of ['<database>The VOC2008 Database</database>', '<annotation>PASCAL VOC2007</annotation>'])
       expect(await box(source)).toEqual([0, 0, 10, 20])
@@ -101,6 +101,16 @@ describe('annotations of Pascal VOC', () => {
     const refusal = readBoxes(path, { classes: ['dog', 'wolf'] })
     await expect(refusal).rejects.toThrow('the classes cat, fox: not among the classes dog, wolf (as they are said).')
     await expect(refusal).rejects.toHaveProperty('hint', expect.stringContaining('--classes cat,dog,fox'))
+  })
+
+  it('of an image of another size are refused', async () => {
+    const of = (size: string) => XML.replace('<width>40</width><height>20</height>', size)
+    const path = tree({ 'a.png': image, 'a.xml': of('<width>80</width><height>40</height>') })
+    await expect(readBoxes(path, { classes })).rejects.toThrow(
+      'a.xml: an annotation of 80 × 40 pixels, and its image has 40 × 20.',
+    )
+    for (const size of ['<width>0</width><height>0</height>', '<width>41</width><height>20</height>', ''])
+      expect((await readBoxes(tree({ 'a.png': image, 'a.xml': of(size) }), { classes })).rows).toEqual(ROWS)
   })
 
   it('of one class need no order of classes', async () => {
@@ -208,6 +218,6 @@ describe('a bad annotation', () => {
 
   it('names in CDATA are text, whatever they say', async () => {
     const name = '\u001b[31m<script>&amp;]] >'
-    expect((await parseAnnotation(annotation(object(`<![CDATA[${name}]]>`, [0, 0, 1, 1])), 'a.xml'))[0]!.name).toBe(name)
+    expect((await parseAnnotation(annotation(object(`<![CDATA[${name}]]>`, [0, 0, 1, 1])), 'a.xml')).objects[0]!.name).toBe(name)
   })
 })

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import { PareError } from '@pare/onnx'
 import { readWhole } from '../file.js'
+import type { Size } from '../images/image-steps.js'
 import { named, numberFinder } from '../labels/categories.js'
 import { type FindClasses, listed, unnumberedNames } from '../labels/labels.js'
 import { type Boundary, insideOf } from '../rows/inside.js'
@@ -34,9 +35,10 @@ export function vocTable({ name, folder, images, notes, beside = [] }: VocFiles,
       for (const { path, annotation } of images) yield { where: `${name}/${path}`, values: { path, [LABEL_FILE]: annotation } }
     },
     classNames: (rows) => namesIn({ folder, images: images.slice(0, rows) }, options.boundary),
-    async boxesOf({ values }, read) {
+    async boxesOf({ values }, { size, readFile }) {
       const path = String(values[LABEL_FILE])
-      const objects = await parseAnnotation(utf8(await read(path), path), path)
+      const { objects, size: own } = await parseAnnotation(utf8(await readFile(path), path), path)
+      if (size !== undefined && own !== undefined) refuseOther(own, size, path)
       numbering ??= numbererOf({ name, folder, images }, options)
       const numberOf = await numbering
       return {
@@ -75,7 +77,7 @@ async function numbererOf(files: Pick<VocFiles, 'name' | 'folder' | 'images'>, o
 async function namesIn({ folder, images }: Pick<VocFiles, 'folder' | 'images'>, boundary: Boundary): Promise<readonly string[]> {
   const names = new Set<string>()
   for (const { annotation } of images) {
-    const objects = await parseAnnotation(await annotationText(join(folder, annotation), annotation, boundary), annotation)
+    const { objects } = await parseAnnotation(await annotationText(join(folder, annotation), annotation, boundary), annotation)
     for (const { name } of objects) names.add(name)
   }
   return [...names].sort()
@@ -92,6 +94,12 @@ export async function isAnnotation(path: string, boundary: Boundary): Promise<bo
   return (await parseXml(await annotationText(path, shown, boundary), shown)).name === 'annotation'
 }
 
+interface ImageAnnotation {
+  readonly objects: readonly AnnotatedObject[]
+  /** Of the image, where the annotation says it. */
+  readonly size?: Size
+}
+
 interface AnnotatedObject {
   readonly name: string
   /** Left, top, width and height in pixels of the image. */
@@ -104,7 +112,7 @@ interface AnnotatedObject {
  * The objects of an annotation. Pascal VOC itself counts pixels from 1, up to the last within the box; what LabelImg, Roboflow and CVAT write are corners. Throws PareError for objects without name or
  * box. `where` is for messages.
  */
-export async function parseAnnotation(text: string, where: string): Promise<readonly AnnotatedObject[]> {
+export async function parseAnnotation(text: string, where: string): Promise<ImageAnnotation> {
   const top = await parseXml(text, where)
   if (top.name !== 'annotation') {
     throw new PareError(`${where}: <${top.name}> is no annotation of Pascal VOC.`, {
@@ -113,9 +121,22 @@ export async function parseAnnotation(text: string, where: string): Promise<read
   }
   const source = childOf(top, 'source')
   const origin = ['annotation', 'database'].some((each) => /PASCAL VOC|The VOC20\d\d/i.test(textOf(source, each))) ? 1 : 0
-  return top.children
+  const objects = top.children
     .filter(({ name }) => name === 'object')
     .map((object, i) => objectIn(object, { origin, where: `${where}: object ${i + 1}` }))
+  const frame = childOf(top, 'size')
+  const [width, height] = [Number(textOf(frame, 'width')), Number(textOf(frame, 'height'))]
+  // Some programs write 0.
+  return { objects, ...(width > 0 && height > 0 && { size: { width, height } }) }
+}
+
+/** Images that were made smaller, and annotations that were not, go together by their names. A pixel is lost where halves are rounded. */
+function refuseOther(own: Size, image: Size, where: string): void {
+  if (Math.abs(own.width - image.width) <= 1 && Math.abs(own.height - image.height) <= 1) return
+  throw new PareError(
+    `${where}: an annotation of ${own.width} × ${own.height} pixels, and its image has ${image.width} × ${image.height}.`,
+    { hint: 'fetch images and annotations of one size again, or correct <size> where the boxes fit.' },
+  )
 }
 
 const SIDES = ['xmin', 'ymin', 'xmax', 'ymax'] as const

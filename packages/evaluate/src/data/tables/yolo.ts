@@ -52,13 +52,13 @@ export async function yoloTable(
     async *read() {
       for (const values of rows) yield { where: `${name}/${values.path}`, values }
     },
-    async boxesOf({ values, where }, read) {
+    async boxesOf({ values, where }, { readFile }) {
       numbering ??= (async () => {
         const names = stated?.names ?? (place && (await namesIn(place, boundary)))
         return await numberer(categoriesIn(names, place), { name, findClasses })
       })()
       const [numberOf, path] = [await numbering, values[LABEL_FILE]]
-      const boxes = typeof path === 'string' ? parseLabels(utf8(await read(path), path), `${where}: ${basename(path)}`) : []
+      const boxes = typeof path === 'string' ? parseLabels(utf8(await readFile(path), path), `${where}: ${basename(path)}`) : []
       return { bbox: boxes.map(({ box }) => box), category_id: boxes.map(({ id }) => numberOf(id, `${where}: ${path}`)) }
     },
   }
