@@ -162,7 +162,7 @@ describe('a model that puts out its input', () => {
     ).toEqual([count, count])
     expect(seen.at(-1)).toBe(count)
     expect(seen).toEqual([...seen].sort((a, b) => a - b))
-  })
+  }, 300_000)
 })
 
 test('a file that is no model, and one that is a Git LFS pointer, are refused', async () => {
