@@ -26,10 +26,8 @@ const BOXES = metric('map', 'precision and recall of boxes, as COCO has them')
 const CHOICES = metric('choice-accuracy', 'share of questions whose likeliest choice is the right one')
 const WORDS = metric('word-f1', 'words in common of what the model writes and what is expected')
 const EXACT = metric('exact-match', 'share of answers that are the same text')
-const SPEECH = [
-  metric('wer:text=spoken', 'words that are wrong, case and punctuation aside, as of speech'),
-  metric('wer', 'the same of what is written'),
-] as const
+const WER = metric('wer', 'words that are wrong, as of speech')
+const SPEECH = [metric('wer:text=spoken', 'words that are wrong, case and punctuation aside, as of speech'), WER] as const
 const COSINE = metric('cosine:against=reference', 'how near vectors stay to those of the original model')
 
 /** Of what an encoder writes with its decoder, by what the data ask. None: they ask nothing. */
@@ -158,7 +156,7 @@ function labelled(pairing: Pairing, { shape, type, name }: ModelValue, label: Co
 
 function writtenChoice(shape: ModelValue['shape'], label: ColumnGlance): Choice {
   const words = label.values.map((value) => String(value).trim().split(/\s+/).length)
-  if (shape.length > 1) return sure(...SPEECH)
+  if (shape.length > 1) return sure(WER, metric('cer', 'the same of characters'))
   return words.some((count) => count > 1) ? unsure(EXACT, metric('rouge-l', 'words in common, as of summaries')) : sure(EXACT)
 }
 
