@@ -19,6 +19,7 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   minutes: ['5'],
   examples: ['dev.jsonl'],
   'max-tokens': ['32'],
+  language: ['de', 'deu_Latn'],
   stop: ['\\n'],
   temperature: ['0.8'],
   'top-p': ['0.95'],
