@@ -72,6 +72,9 @@ export async function decisiveOf(
       // With the pooling that a file beside the model says.
       metrics: evaluation?.request.metrics,
     }),
+    // What the search for the smallest goes by decides the model that is judged.
+    ...(task.first?.smallest &&
+      of(`of ${task.first.name}`, await decisiveOf(task.first, { provider, ...present({ onnxruntime }) }, runner))),
     pare: packageVersion(),
     'ONNX Runtime': installedVersion(onnxruntime),
     'execution provider': provider,
@@ -144,8 +147,11 @@ function nameOf(kind: PluginKind, setting: unknown): string | undefined {
 }
 
 async function partnerHashes({ role, original }: Partner): Promise<Decisive> {
-  const hashes = Object.entries(await modelHashes(original))
-  return Object.fromEntries(hashes.map(([part, hash]) => [`${part} of its ${role}`, hash]))
+  return of(`of its ${role}`, await modelHashes(original))
+}
+
+function of(whose: string, parts: Decisive): Decisive {
+  return Object.fromEntries(Object.entries(parts).map(([part, hash]) => [`${part} ${whose}`, hash]))
 }
 
 async function modelHashes(path: string): Promise<Decisive> {

@@ -1,8 +1,10 @@
-import { cp, readdir, readFile, rm } from 'node:fs/promises'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RunResults, runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
-import { type Folder, fixture } from '../testing/folder.js'
+import { changedParts, decisiveOf } from '../lockfile/decisive.js'
+import { readTasks } from '../settings/tasks.js'
+import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
 
 const first = { data: 'val.npz', metric: 'accuracy' }
@@ -93,10 +95,46 @@ describe('a model that is judged on several files of data', () => {
     expect((await modelsOf(next)).map(({ carried }) => carried)).toEqual([undefined, undefined])
   })
 
+  it('is judged anew once what the search goes by changes, which decides the model', async () => {
+    const search = { data: 'search.npz', trials: 2 }
+    const more = (maxDrop: number) => ({ prune: [{ target: { maxDrop: 0.2 } }], search, gate: { maxDrop } })
+    await using folder = await prepared([other], more(0.2))
+    await cp(join(folder.path, 'val.npz'), join(folder.path, 'search.npz'))
+    const decisive = async (maxDrop: number) => {
+      await writeFile(join(folder.path, 'pare.config.json'), config([other], more(maxDrop)))
+      const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+      return decisiveOf(tasks[1]!, {})
+    }
+    const [before, same, after] = [await decisive(0.2), await decisive(0.2), await decisive(0.3)]
+    expect(changedParts(before, same)).toEqual([])
+    expect(changedParts(before, after)).toEqual(['settings of model.onnx'])
+    await cp(join(TEST_MODELS, 'data/kjv-evaluate.npz'), join(folder.path, 'search.npz'))
+    expect(changedParts(after, await decisive(0.3))).toEqual(['search data of model.onnx'])
+  })
+
+  it('is told where the search saw the same samples', async () => {
+    const more = {
+      prune: [{ target: { maxDrop: 0.2 } }],
+      search: { data: 'search.npz' },
+      evaluate: { ...first, data: 'mine.npz' },
+    }
+    await using folder = await prepared([other], more)
+    await cp(join(folder.path, 'val.npz'), join(folder.path, 'search.npz'))
+    await cp(join(folder.path, 'val.npz'), join(folder.path, 'mine.npz'))
+    const { warnings } = (await run(folder, 'check --json')).json() as { readonly warnings: readonly string[] }
+    for (const name of ['model.onnx', 'model.onnx (other.npz)'])
+      expect(warnings).toContainEqual(expect.stringMatching(`^${name.replace(/[().]/g, '\\$&')}: 450 of the 450 .*search data`))
+  })
+
   it('has the settings of its first evaluation that say how the model runs, and no others', async () => {
     await using folder = await prepared([{ data: 'other.npz', metric: 'agreement' }], {
       evaluate: { ...first, batch: 7, slices: ['absent'] },
     })
+    const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+    expect(tasks.map(({ evaluation }) => [evaluation!.request.batch, evaluation!.request.slices])).toEqual([
+      [7, ['absent']],
+      [7, undefined],
+    ])
     const checked = await run(folder, 'check --json')
     // The column is missing for the first alone.
     expect(checked.stderr).toContain("pare: model.onnx, evaluation data: val.npz: no column 'absent'")
@@ -108,6 +146,12 @@ describe('a model that is judged on several files of data', () => {
     ['two of one name', { evaluations: [other, other] }, "'other.npz, log-loss', and so is another", 'a name of its own'],
     ['an unknown option', { evaluations: [{ ...other, metrics: 'f1' }] }, "'metrics' is not an option", "mean 'metric'"],
     ['a wrong limit', { evaluations: [{ ...other, gate: { maxDrop: -1 } }] }, 'evaluations[0].gate', 'hint: '],
+    [
+      'what the search goes by',
+      { prune: [{ target: { maxDrop: 0.1 } }], evaluations: [{ ...other, data: 'val.npz' }] },
+      'evaluations[0].data: is "val.npz", by which the search chooses the model',
+      'search data of its own',
+    ],
     ['data that are not there', { evaluations: [{ ...other, data: 'gone.npz' }] }, "'gone.npz' is not a file", 'hint: '],
   ])('is refused with %s', async (_, more, message, hint) => {
     await using folder = await prepared([], more)

@@ -20,7 +20,7 @@ import { type ModelOutcome, measuredOf, mixedUp, resultOf, type StageCost } from
 import { zippedSize, zippedSizes } from './facts/zipped.js'
 import { judgeModel, measure, type ReferenceScores, type Sharing } from './measure.js'
 import { type OutputPlace, type PrunedModel, pruneModel } from './model.js'
-import { isFurther, type PrunedModels, toldBefore } from './pruned-models.js'
+import { isFurther, type PrunedModels, withoutPruning } from './pruned-models.js'
 import { modelFilesOf } from './result-files.js'
 import type { Staging } from './stage.js'
 
@@ -127,7 +127,7 @@ export async function examine(
   const pruned =
     before === undefined
       ? await pruneModel(task, { ...place, ...(evaluation && { unrecovered }), ...present({ onStage }) }, work)
-      : toldBefore(before.pruned)
+      : withoutPruning(before.pruned)
   outcome.pruned = pruned
   made.keepEncoder(task, pruned.staged)
   const prunedMs = performance.now() - start

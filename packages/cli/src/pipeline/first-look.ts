@@ -68,7 +68,14 @@ interface Asked {
   readonly limits: Pick<ChildOptions, 'timeoutMs' | 'memoryLimitBytes'>
 }
 
-function requestsOf({ path: model, evaluation, smallest, calibration, training }: Task): readonly Asked[] {
+function requestsOf({
+  path: model,
+  first,
+  evaluation,
+  smallest = first?.smallest,
+  calibration,
+  training,
+}: Task): readonly Asked[] {
   const asked: Asked[] = []
   if (evaluation !== undefined)
     asked.push({ purpose: 'evaluation', request: requestOf(evaluation, model), limits: evaluation.limits })

@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { present } from '@pare/onnx'
+import { isEncoderDecoder } from '../folder/encoder-decoder.js'
 import type { ModelFolder } from '../folder/model-folder.js'
 import { beside } from '../settings/data/partner.js'
 import type { Task } from '../settings/task.js'
@@ -13,8 +15,9 @@ export class PrunedModels {
   readonly #models = new Map<Task, MadeModel>()
 
   /** Keeps an encoder that was pruned, for its decoder. */
-  keepEncoder({ folder, evaluation }: Task, staged: string): void {
-    if (folder !== undefined && evaluation?.partner?.role === 'decoder') this.#encoders.set(folder, staged)
+  keepEncoder({ folder, path }: Task, staged: string): void {
+    if (folder !== undefined && isEncoderDecoder(folder) && path === join(folder.path, folder.models[0]!))
+      this.#encoders.set(folder, staged)
   }
 
   /** Keeps what came out of a task, for those that judge it on other data. */
@@ -67,7 +70,7 @@ function judging({ first, name, at, evaluation, demands, source }: Task & { read
 }
 
 /** What the results of a further evaluation say of a model: what was done to it is told once, where it was pruned. */
-export function toldBefore(pruned: PrunedModel): PrunedModel {
+export function withoutPruning(pruned: PrunedModel): PrunedModel {
   const { repair: _, quantised: __, stored: ___, masks: ____, ...rest } = pruned
   const none = {
     layers: [],

@@ -3,11 +3,11 @@ import { mayBeText } from '@pare/evaluate/choices'
 import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
 import { type FurtherConfig, INHERITED } from '../options/gate.js'
+import { formatValue } from '../terminal/format.js'
 import { type Check, placeIn } from './check.js'
 import type { ModelEntry } from './config/entries.js'
 import { firstMetric, withDemands } from './data/demands.js'
 import { type EvaluationSettings, readEvaluation, readLimits } from './data/evaluation.js'
-import { isAsked } from './data/partner.js'
 import type { ModelSettings } from './settings.js'
 import type { Task } from './task.js'
 
@@ -27,11 +27,13 @@ interface FurtherSource extends Pick<ModelEntry, 'path'> {
   readonly place: string
   /** Whether `evaluate` says what comes first. */
   readonly hasFirst: boolean
+  /** What a search for the smallest looks at, absolute. Absent: nothing is searched for */
+  readonly searched?: string | undefined
 }
 
 /** What `evaluations` of a model says. Options say nothing of their data, metrics and limits. */
 export async function readFurther(
-  { settings, path: model, folder, place: list, hasFirst }: FurtherSource,
+  { settings, path: model, folder, place: list, hasFirst, searched }: FurtherSource,
   check: Check,
 ): Promise<readonly FurtherEvaluation[]> {
   const { evaluate: first, evaluations = [] } = settings
@@ -60,6 +62,12 @@ export async function readFurther(
     const demands = await readLimits(gate, { metric, place: placeIn(place, 'gate'), model, check: own })
     const evaluation = await withDemands(measured, demands, { place: placeIn(place, 'gate'), check: own })
     if (evaluation === undefined) continue
+    if (evaluation.request.data === searched)
+      check.problems.push({
+        place: placeIn(place, 'data'),
+        message: `is ${formatValue(fields.data)}, by which the search chooses the model: judged on it, the model looks better than it is.`,
+        hint: "give the search data of its own: search: { data: 'search.npz' }, or judge on other data",
+      })
     read.push({ name: name ?? basename(fields.data), evaluation, demands, place, source: { evaluate, gate } })
   }
   return distinctly(read, check)
@@ -87,22 +95,16 @@ function inherited(first: EvaluateConfig | undefined, isText = false): EvaluateC
 }
 
 /** A task of its own for each further evaluation: nothing is pruned for it. `locate` says where a place of the config is. */
-export async function furtherTasks(
+export function furtherTasks(
   first: Task,
   further: readonly FurtherEvaluation[],
   locate: (place: string) => Task['at'],
-): Promise<readonly Task[]> {
-  const partner = first.evaluation?.partner
-  return await Promise.all(
-    further.map(async ({ name, evaluation, demands, place, source }): Promise<Task> => {
-      const asOne = partner !== undefined && (await isAsked(evaluation)) ? { ...evaluation, partner } : evaluation
-      const { at: _, ...rest } = first
-      return {
-        ...rest,
-        ...{ first, name: `${first.name} (${name})`, evaluation: asOne, demands, smallest: undefined },
-        ...present({ at: locate(place) }),
-        source: { ...first.source, ...source },
-      }
-    }),
-  )
+): readonly Task[] {
+  const { at: _, ...rest } = first
+  return further.map(({ name, evaluation, demands, place, source }) => ({
+    ...rest,
+    ...{ first, name: `${first.name} (${name})`, evaluation, demands, smallest: undefined },
+    ...present({ at: locate(place) }),
+    source: { ...first.source, ...source },
+  }))
 }

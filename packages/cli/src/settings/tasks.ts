@@ -150,11 +150,12 @@ async function readAll(
       )
     const { provider, device } = { ...config, ...options.overrides }
     const firsts = await withPartners(read.map(({ task }, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) })))
-    const all = await Promise.all(
-      firsts.map(async (first, i) => [first, ...(await furtherTasks(first, read[i]!.further, locate))]),
-    )
+    const all = firsts.map(async (first, i) => [
+      first,
+      ...(await withPartners(furtherTasks(first, read[i]!.further, locate), firsts)),
+    ])
     return {
-      tasks: all.flat(),
+      tasks: (await Promise.all(all)).flat(),
       engine: { ...(provider && { provider }), ...(device && { device }) },
       [Symbol.asyncDispose]: dispose,
     }
@@ -237,11 +238,18 @@ async function taskOf(
   const presetAt = (preset: PresetConfig) => presetSteps(preset, { ...reading, isCalibrated })
   const searched = { ...settings, ...settings.level, steps, evaluation, seed, command, placeOf, presetAt }
   const smallest = await readSmallest(searched, reading)
-  const name = showPath(pair?.models.first ?? path, reading.cwd)
   const further = await readFurther(
-    { settings, path, folder, place: placeOf('evaluations'), hasFirst: measured !== undefined },
+    {
+      settings,
+      path,
+      folder,
+      place: placeOf('evaluations'),
+      hasFirst: measured !== undefined,
+      searched: smallest?.evaluation.request.data,
+    },
     reading,
   )
+  const name = showPath(pair?.models.first ?? path, reading.cwd)
   const { models: _, prune: __, device: ___, ...rest } = overrides
   // What else it is measured with decides nothing of this.
   const { evaluations: ____, ...alone } = settings

@@ -67,7 +67,7 @@ export function mayBeText(path: string): boolean {
 const STILL = [...Object.keys(ARRAY_FORMATS), ...Object.keys(TABLE_FORMATS)].filter((each) => !/^\.ya?ml$/.test(each))
 
 /** What data may be, as help and messages say it: '.npz, …, .txt, a folder or a module'. */
-export const DATA_FORMATS = `${[...STILL, TEXT_FORMATS[0]].join(', ')} (also .csv.gz, .jsonl.zst), data.yaml of YOLO, a folder of images or a module`
+export const DATA_FORMATS = `${[...STILL, TEXT_FORMATS[0]].join(', ')} (also .csv.gz, .jsonl.zst), data.yaml of YOLO, a folder (of images, sounds, tables, or boxes as Pascal VOC has them) or a module`
 
 /** What to do about data that would be run where that is not trusted. */
 export const UNTRUSTED_HINT = `write it as ${STILL.slice(0, -1).join(', ')} or ${STILL.at(-1)}`

@@ -32,18 +32,23 @@ export function pairRequest(
   return { ...requestOf(evaluation, model), reference: other, ...present({ referenceEncoder: encoder }) }
 }
 
-/** Encoders and decoders of one folder are measured as one where all metrics ask them: neither answers alone. */
-export async function withPartners(tasks: readonly Task[]): Promise<readonly Task[]> {
+/** Encoders and decoders of one folder are measured as one where all metrics ask them: neither answers alone. `pruning` are the tasks that prune, those themselves unless they judge on further data. */
+export async function withPartners(tasks: readonly Task[], pruning = tasks): Promise<readonly Task[]> {
   return await Promise.all(
     tasks.map(async (task) => {
-      const { folder, evaluation } = task
-      if (folder === undefined || evaluation === undefined || !isEncoderDecoder(folder)) return task
-      const [encoder, decoder] = tasks.filter((each) => each.folder === folder)
-      if (encoder === undefined || decoder === undefined || !(await isAsked(evaluation))) return task
-      const [role, other] = task === decoder ? (['encoder', encoder] as const) : (['decoder', decoder] as const)
-      return beside(task, { role, path: other.path, original: other.path })
+      const partner = await partnerOf(task, pruning)
+      return partner === undefined ? task : beside(task, partner)
     }),
   )
+}
+
+/** The other half of an encoder with its decoder, where all metrics of its evaluation ask them. */
+async function partnerOf({ path, folder, evaluation }: Task, pruning: readonly Task[]): Promise<Partner | undefined> {
+  if (folder === undefined || evaluation === undefined || !isEncoderDecoder(folder)) return undefined
+  const [encoder, decoder] = pruning.filter((each) => each.folder === folder)
+  if (encoder === undefined || decoder === undefined || !(await isAsked(evaluation))) return undefined
+  const [role, other] = path === decoder.path ? (['encoder', encoder] as const) : (['decoder', decoder] as const)
+  return { role, path: other.path, original: other.path }
 }
 
 /** The task with all that is measured of it beside this partner. */
@@ -57,7 +62,7 @@ export function beside(task: Task, partner: Partner): Task {
 }
 
 /** Of what is predicted of texts the evaluation says that there is none, which neither model can say alone. */
-export async function isAsked({ request: { data, metrics, modules } }: EvaluationSettings): Promise<boolean> {
+async function isAsked({ request: { data, metrics, modules } }: EvaluationSettings): Promise<boolean> {
   const { findMetric } = await import('@pare/evaluate')
   const all = await Promise.all(metrics.map((name) => findMetric(name, modules)))
   const isText = mayBeText(data)
