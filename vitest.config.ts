@@ -9,8 +9,9 @@ export default defineConfig({
     maxWorkers: 2,
     // Files of a worker share what they import: loading it took longer than the tests. Packages whose tests change their process say --isolate.
     isolate: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Against tests that hang, not those of a machine that has other work.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Tests that load ONNX Runtime themselves must not send anything either, nor leave its files behind.
     env: { ORT_DISABLE_TELEMETRY: '1' },
     // Other packages are built: Node loads them as they are. Vite would transform each file of theirs in each worker, which took longer than most tests.

@@ -36,7 +36,7 @@ const inputsOf = (id: string) => {
 
 describe.skipIf(skipped !== undefined)('a ResNet-20 in a pull request', () => {
   // The first of them fetches and loads what the others find there.
-  it('passes in the green step of self-test.yml', { timeout: 180_000 }, async () => {
+  it('passes in the green step of self-test.yml', { timeout: 300_000 }, async () => {
     const { exitCode, outputs, log } = await run(inputsOf('green'))
     expect([exitCode, outputs.conclusion, Number(outputs['metric-reference'])], log).toEqual([0, 'pass', 0.984])
   })

@@ -80,7 +80,7 @@ describe.skipIf(skipped !== undefined)(`a run of many jobs${skipped === undefine
       ['b.onnx', 'pass'],
     ])
     shared.results = JSON.stringify(results)
-  }, 180_000)
+  }, 300_000)
 
   it('a shard that is missing is incomplete, and red', async () => {
     const machine = newMachine()
@@ -92,7 +92,7 @@ describe.skipIf(skipped !== undefined)(`a run of many jobs${skipped === undefine
     mkdirSync(folder)
     const nothing = await job({ mode: 'merge', 'shards-path': folder, upload: 'none' }, machine)
     expect([nothing.exitCode, nothing.outputs.conclusion], nothing.log).toEqual([2, 'error'])
-  }, 60_000)
+  }, 300_000)
 
   describe('mode report, for forks', () => {
     const report = async (text: string, pull?: { number: number; head: { sha: string } }) => {

@@ -40,4 +40,4 @@ it('no parser fails otherwise than by refusing, on its corpus and some hundred c
     throw new Error(`${error.stdout}\n${error.stderr}`)
   })
   for (const target of TARGETS) expect(stdout).toMatch(new RegExp(`^${target} +\\d+ inputs.* 0 findings$`, 'm'))
-}, 120_000)
+}, 300_000)

@@ -38,4 +38,4 @@ it('a third-party criterion works from packed packages, by name and by import', 
   const [model] = runResults.parse(JSON.parse(stdout)).models
   expect(model).toMatchObject({ verdict: 'pass', calibration: { path: 'calibrate.npz', samples: 100 } })
   expect(model?.steps?.[0]).toBe('steady on neuron, group, ratio 0.25')
-}, 120_000)
+}, 300_000)

@@ -33,7 +33,7 @@ it('declarations of all public packages compile in a plain strict project, witho
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}, 180_000)
+}, 300_000)
 
 /** '@pare/core', '@pare/core/backends', '@pare/metric-value/mse', … */
 async function publicEntries(): Promise<readonly string[]> {

@@ -46,7 +46,7 @@ describe.each(PAGES)('docs/write-a-plugin/%s', (page) => {
           )
         }
     }
-  }, 240_000)
+  }, 300_000)
 })
 
 function blocksOf(page: string): readonly Block[] {
@@ -116,7 +116,7 @@ it('plugins of every kind, and those of the pages, pass their own tests', async 
   expect({ failed, success, stderr }).toEqual({ failed: [], success: true, stderr: '' })
   expect(testResults).toHaveLength(TEMPLATE_NAMES.length + 9)
   expect(numTotalTests).toBeGreaterThan(300)
-}, 240_000)
+}, 300_000)
 
 /** Tests in src, and not what is built of them. */
 const FOLDERS = ['--exclude', '**/dist/**', '--exclude', '**/built/**', '--exclude', '**/node_modules/**']

@@ -126,7 +126,7 @@ test('what is written is the likeliest token at each step, with a cache and with
     const cut = expected.map((answer) => answer.split('c')[0]!)
     expect(await writtenBy(model, { size: 8, maxTokens: 9, stop: ['zz', 'c'] })).toEqual(cut)
   }
-}, 30_000)
+}, 300_000)
 
 test('a command may judge answers: it is told what was asked, what was written and what was expected', async () => {
   const model = await write('judged.onnx', cached)
@@ -198,7 +198,7 @@ test('of a conversation each answer of the assistant is written behind what was 
   await expect(evaluate({ ...request, data: lines('odd.jsonl', [{ q: 'a', k: 'b' }]) })).rejects.toThrow(
     'no prompt with an answer; found q, k',
   )
-}, 30_000)
+}, 300_000)
 
 test('prompts leave room for the answer where a model has a fixed length', async () => {
   const model = await write('fixed.onnx', plain.replaceAll('seq', '6').replaceAll('batch', '2'))
@@ -237,7 +237,7 @@ test('lm-llama writes what ONNX Runtime gives, token by token', async () => {
   expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(3)
   const request = { model, data: lines('lm.jsonl', rows), text: { tokenizer: path }, metrics: ['exact-match'] }
   expect((await evaluate({ ...request, writing: { maxTokens: 10 } })).metrics).toEqual({ 'exact-match': 1 })
-}, 60_000)
+}, 300_000)
 
 test('with a temperature tokens are drawn by their probability, the same draws for all models, however prompts are grouped', async () => {
   const rows = Array.from({ length: 400 }, () => ({ prompt: 'a', completion: 'x' }))
@@ -280,4 +280,4 @@ test('with a temperature tokens are drawn by their probability, the same draws f
   // The likeliest of all: at a temperature near 0, and with a nucleus of one.
   for (const writing of [{ temperature: 0.01 }, { temperature: 1, topP: 0.1 }, { temperature: 0 }])
     expect(new Set(await written(writing, 50))).toEqual(new Set(['a a']))
-}, 60_000)
+}, 300_000)

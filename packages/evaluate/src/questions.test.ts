@@ -272,4 +272,4 @@ test('lm-llama: what ONNX Runtime gives for one row at a time, with the softmax 
   const request = { model, data: lines('lm.jsonl', rows), text: { tokenizer: path } }
   const { metrics } = await evaluate({ ...request, metrics: ['choice-accuracy'] })
   expect(metrics).toEqual({ 'choice-accuracy': right / 3 })
-}, 60_000)
+}, 300_000)

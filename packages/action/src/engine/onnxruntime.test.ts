@@ -55,7 +55,7 @@ describe('ONNX Runtime is taken from', () => {
     expect(packages.requests).toEqual([])
   })
 
-  it('a download that fills the tool cache, and from then on from there', { timeout: 60_000 }, async () => {
+  it('a download that fills the tool cache, and from then on from there', { timeout: 300_000 }, async () => {
     fakePackage(join(workspace, 'node_modules/onnxruntime-node'))
     const first = await findOnnxRuntime(search({ trusted: false })) // the workspace's is not looked at
     expect(first.from).toBe('download')
@@ -82,7 +82,7 @@ describe('ONNX Runtime is taken from', () => {
 })
 
 describe('the tool cache', () => {
-  it('is not used where a byte of it is another, and is filled anew', { timeout: 120_000 }, async () => {
+  it('is not used where a byte of it is another, and is filled anew', { timeout: 300_000 }, async () => {
     const { folder } = await findOnnxRuntime(search())
     const library = join(folder, 'bin/napi-v6/linux/arm64/libonnxruntime.so.1')
     const published = readFileSync(library)

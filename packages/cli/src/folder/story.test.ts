@@ -61,4 +61,4 @@ test('a folder is pruned, repaired, judged on questions by the gate, and the fol
   } finally {
     await rm(path, { recursive: true, force: true })
   }
-}, 120_000)
+}, 300_000)

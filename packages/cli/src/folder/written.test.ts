@@ -47,4 +47,4 @@ test('answers that a folder writes are those of transformers.js, with the cache'
   } finally {
     await rm(path, { recursive: true, force: true })
   }
-}, 60_000)
+}, 300_000)

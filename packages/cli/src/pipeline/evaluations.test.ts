@@ -63,7 +63,7 @@ describe('a model that is judged on several files of data', () => {
     })
   })
 
-  it('is the same in shards, by workers, and taken over', { timeout: 180_000 }, async () => {
+  it('is the same in shards, by workers, and taken over', { timeout: 300_000 }, async () => {
     await using folder = await prepared()
     const known = ({ durationMs: _, reuse: __, steps: ___, ...model }: RunResults['models'][number]) =>
       JSON.stringify(model).replaceAll(/(sharded|workers|kept|anew)\//g, 'pare-out/')

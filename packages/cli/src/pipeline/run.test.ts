@@ -148,7 +148,7 @@ describe('pare run', () => {
     )
     expect(strict.results.models[0]?.resolution?.message).toContain('2,000 samples')
     expect(await at(0.005)).toMatchObject({ exitCode: 0, results: { verdict: 'pass' } })
-  }, 180_000)
+  }, 300_000)
 
   it('is incomplete without evaluation data, but prunes', async () => {
     await using folder = await fixture('no-data')

@@ -46,7 +46,7 @@ describe.skipIf(process.platform === 'win32')('docs/many-machines.md', () => {
       execFileSync('bash', ['-c', shards], { ...options, env: { ...folder.env, SLURM_ARRAY_TASK_ID: `${id}` } })
     execFileSync('bash', ['-c', blockBehind('`merge.sh`:', 'sh')], { ...options, env: folder.env })
     expect(await verdict(folder)).toBe('pass')
-  }, 240_000)
+  }, 300_000)
 
   it('its Kubernetes Job does all shards', async () => {
     await using folder = await prepared()
@@ -61,7 +61,7 @@ describe.skipIf(process.platform === 'win32')('docs/many-machines.md', () => {
       execFileSync(command, argv, { ...options, env: { ...folder.env, ...env, JOB_COMPLETION_INDEX: `${index}` } })
     execFileSync('npx', ['pare', 'merge', 'pare-out/shards'], { ...options, env: folder.env })
     expect(await verdict(folder)).toBe('pass')
-  }, 240_000)
+  }, 300_000)
 
   it('names every variable that is known', async () => {
     const { SHARD_ENGINES } = await import('@pare/shards')

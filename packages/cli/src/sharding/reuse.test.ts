@@ -43,7 +43,7 @@ describe('pare run --reuse', () => {
     await writeFile(join(folder.path, 'pare.config.json'), config({ gate: { min: 0.9999 } }))
     const stricter = await run(folder, 'run --reuse kept --out stricter')
     expect([stricter.exitCode, stricter.stderr]).toEqual([1, expect.stringContaining('taken over')])
-  }, 120_000)
+  }, 300_000)
 
   it('runs what changed, or is damaged, again', async () => {
     await using folder = await prepared()
@@ -65,7 +65,7 @@ describe('pare run --reuse', () => {
     expect(damaged).toContain('warning: it is made again: kept/')
     expect(damaged).not.toContain('taken over')
     expect(await again()).toContain('attempt-2, made in')
-  }, 120_000)
+  }, 300_000)
 
   it('leaves and takes over nothing of a model that failed, or of which nothing tells whether it is as it was', async () => {
     await using folder = await fixture(undefined, {
@@ -83,7 +83,7 @@ describe('pare run --reuse', () => {
         'model.onnx: not taken over, since nothing tells whether this is as it was: plugin ./shy.mjs (it is code)',
       )
     expect((await folder.files()).filter((name) => name.includes('manifest'))).toEqual([])
-  }, 120_000)
+  }, 300_000)
 
   it('is refused a file', async () => {
     await using folder = await prepared()
@@ -119,7 +119,7 @@ describe('pare run --reuse', () => {
     await writeFile(join(folder.path, 'pare.config.json'), config({ models: [model, other], baselines: false }))
     await bare('run other.onnx --reuse kept --out alone')
     expect((await shards('third')).match(/other.onnx: taken over from kept/g)).toHaveLength(1)
-  }, 180_000)
+  }, 300_000)
 })
 
 /** Without times, and without how it came about. */

@@ -70,7 +70,7 @@ describe('a run on many machines', () => {
     // What the lock file would take over from a run of one machine is what it would take over from the merge.
     const { stdout } = await run(folder, 'plan-run --shards 4 --json')
     expect(JSON.parse(stdout)).toMatchObject({ shards: 4, carried: [], guessed: ['model.onnx', 'model.onnx (2)', 'bad.onnx'] })
-  }, 240_000)
+  }, 300_000)
 
   it('processes of one machine are machines, too', async () => {
     await using folder = await prepared()
@@ -80,7 +80,7 @@ describe('a run on many machines', () => {
     expect(exitCode).toBe(1)
     expect(await results(folder, 'both')).toEqual(await results(folder, 'whole'))
     expect((await folder.files()).filter((name) => name.includes('shard'))).toEqual([])
-  }, 240_000)
+  }, 300_000)
 })
 
 describe('what is not whole is incomplete, and never a pass', async () => {
@@ -113,7 +113,7 @@ describe('what is not whole is incomplete, and never a pass', async () => {
       expect(reasons).toEqual(['pare merge: shard 2 of 3 is missing.'])
       expect(error?.hint).toContain('pare run --shard 2/3')
     }
-  }, 60_000)
+  }, 300_000)
 
   it.each<[string, (at: string) => Promise<void>]>([
     ['ended before it was done', (at) => rm(join(at, attempt(1), 'manifest.json'))],
@@ -174,7 +174,7 @@ describe('what is not whole is incomplete, and never a pass', async () => {
     expect(await reasonOf()).toMatch(
       /^incomplete: pare merge: the outcome in pare-out\/shards\/shard-2-of-2\/attempt-1 is none: pruned\.model\.path/,
     )
-  }, 60_000)
+  }, 300_000)
 
   it('running just that shard again completes it', async () => {
     await rm(join(shards, attempt(2), 'manifest.json'))
@@ -183,7 +183,7 @@ describe('what is not whole is incomplete, and never a pass', async () => {
     const { exitCode, stderr } = await run(folder, 'merge pare-out/shards')
     expect(stderr).not.toContain('warning')
     expect(exitCode).toBe(1)
-  }, 60_000)
+  }, 300_000)
 
   it('where there is nothing to merge that is said', async () => {
     const { exitCode, stderr } = await run(folder, 'merge nowhere')

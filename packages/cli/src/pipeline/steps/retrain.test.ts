@@ -133,7 +133,7 @@ describe('--recover retrain', () => {
       'out/model.plan.bin',
       'out/model.plan.json',
     ])
-  }, 120_000)
+  }, 300_000)
 
   it('says what is wrong with training data', async () => {
     await using folder = await folderWith({

@@ -54,7 +54,7 @@ it('a plugin that keeps the laws of its kind, with the options that it needs', a
   // TypeScript is not installed here; the tests of create-pare-plugin have all of it.
   expect({ wrong, open }).toEqual({ wrong: [], open: ['types'] })
   expect(laws.map(({ status }) => status)).toEqual(Array(7).fill('pass'))
-}, 60_000)
+}, 300_000)
 
 it('a law that does not hold is told by its name, with what it does not hold for', async () => {
   const code = `export const near = () => ({ name: 'near', needs: {}, saliency: ({ weight }, ops) => ops.sqrt(weight) })`
@@ -66,13 +66,13 @@ it('a law that does not hold is told by its name, with what it does not hold for
   expect(stdout).toMatch(
     /^ {2}wrong criterion near gives every finite weight a finite saliency, .*\n.*Counterexample: .*weights/m,
   )
-}, 60_000)
+}, 300_000)
 
 it('types that do not compile without skipLibCheck are told', async () => {
   await using folder = await pluginFolder({}, { 'index.d.ts': TYPES.replace('Criterion', 'Criterium') })
   await install(folder, '@pare/core', 'typescript', '@types/node')
   expect((await check(folder)).told('types')).toContain("has no exported member 'Criterium'")
-}, 60_000)
+}, 300_000)
 
 it('everything that is wrong is told at once, each with what to do, and no code is run without a name', async () => {
   await using folder = await pluginFolder(
